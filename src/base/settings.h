@@ -20,6 +20,9 @@ const struct hw_config *hw_settings_section(const struct hw_settings *settings, 
 /* Sections every role shares: [common] data.dir, log.format, log.level; [kafka] bootstrap.servers and librdkafka's own names. */
 extern const struct hw_config_field hw_common_fields[]; /* data.dir (default ./highway-data), log.level, log.format, port.offset */
 extern const struct hw_config_field hw_kafka_fields[];  /* bootstrap.servers, default 127.0.0.1:9092 */
+struct hw_buf;
+/* Every key with type, default, unit and meaning, as text for people or a JSON array. Appended to out. */
+void hw_config_describe(const struct hw_settings_section *sections, struct hw_buf *out, bool as_json);
 /* data.dir of [common]. */
 const char *hw_settings_data_dir(const struct hw_settings *settings);
 /* port + port.offset of [common]. Used for listening ports AND for the default addresses of other roles. */

@@ -8,12 +8,15 @@ struct hw_table_appender;
 struct hw_table_options {
     const char *catalog_uri; /* Iceberg REST catalog, "http://127.0.0.1:8181" */
     const char *table;       /* "events.clicks": namespace.table, [a-z0-9_]{1,200} each */
-    const char *writer;      /* names this writer: connector and task; its offsets live in the snapshots under this name */
+    const char *writer;      /* names this writer: the connector. Its offsets live in the snapshots under this name; several tasks may
+                              * share it as long as each partition has one owner */
     const char *scratch_dir;
 };
 /* Creates namespace and table when missing. */
 HW_MUST_CHECK int hw_table_appender_open(const struct hw_table_options *options, struct hw_table_appender **out, struct hw_err *err);
-/* Next offset of a partition by the table's newest snapshot, -1 when it holds none of this writer. */
+/* Looks at the table anew: other tasks of this writer may have committed since. Call it before asking for offsets on an assignment. */
+HW_MUST_CHECK int hw_table_appender_refresh(struct hw_table_appender *appender, struct hw_err *err);
+/* Next offset of a partition as of opening, the last refresh or commit; -1 when the table holds none of this writer. */
 HW_MUST_CHECK int hw_table_appender_offset(struct hw_table_appender *appender, const char *topic, int32_t partition, int64_t *out_next,
                                            struct hw_err *err);
 struct hw_table_row {

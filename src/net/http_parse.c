@@ -100,7 +100,11 @@ static int on_header_value_complete(llhttp_t *parser) {
     if (is_trailer(parser))
         return 0;
     c->last_part = PART_NONE;
-    return hw_buf_add_char(&c->exchange.text, 0);
+    struct hw_http_exchange *x = &c->exchange;
+    size_t start = x->headers[x->header_count - 1].value;
+    while (x->text.size > start && strchr(" \t", x->text.data[x->text.size - 1])) /* llhttp leaves them to us */
+        x->text.size--;
+    return hw_buf_add_char(&x->text, 0);
 }
 
 static int on_chunk_extension(llhttp_t *parser, const char *at, size_t size) {

@@ -98,6 +98,7 @@ static int parse_path(struct http_connection *c, const char *from, const char *t
             return refuse_target(c, "the path has a \"..\" segment");
         x->text.size--; /* the next '/' overwrites the NUL */
         x->segments[x->segment_count++] = start + 1;
+        at = end;
     }
     x->text.data[x->text.size++] = 0;
     /* second copy */

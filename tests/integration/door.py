@@ -64,7 +64,7 @@ class Door(Process):
 
     def start(self, healthy=True):
         super().start()
-        wait_until("the door answers", self.health, 20)
+        wait_until("the door answers", lambda: self.health() is not None, 20)
         if healthy:
             wait_until("the door is healthy", lambda: self.health().status_code == 200, 40)
         return self

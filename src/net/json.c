@@ -96,10 +96,12 @@ static int add_text(char *text, size_t size, struct hw_buf *out) {
 
 int hw_json_write(const yyjson_mut_doc *doc, struct hw_buf *out) {
     size_t size = 0;
-    return add_text(yyjson_mut_write(doc, YYJSON_WRITE_NOFLAG, &size), size, out);
+    char *text = yyjson_mut_write(doc, YYJSON_WRITE_NOFLAG, &size); /* before size is read: arguments have no order */
+    return add_text(text, size, out);
 }
 
 int hw_json_write_val(const yyjson_val *val, struct hw_buf *out) {
     size_t size = 0;
-    return add_text(yyjson_val_write(val, YYJSON_WRITE_NOFLAG, &size), size, out);
+    char *text = yyjson_val_write(val, YYJSON_WRITE_NOFLAG, &size);
+    return add_text(text, size, out);
 }

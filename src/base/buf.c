@@ -54,28 +54,59 @@ int hw_buf_printf(struct hw_buf *buf, const char *format, ...) {
     return 0;
 }
 
-int hw_buf_add_json_str(struct hw_buf *buf, const char *s, size_t size) {
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629 §4), 0 when there is none. */
+static size_t utf8_sequence(const unsigned char *s, size_t size) {
+    size_t length = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    if (length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool beyond = (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf4 && s[1] >= 0x90);
+    return overlong || beyond ? 0 : length;
+}
+
+/* One character that cannot stand as it is: a control, a quote, a backslash, or a byte that is no UTF-8. */
+static int add_escaped(struct hw_buf *buf, unsigned char c) {
     static const char hex[] = "0123456789abcdef";
+    static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+    if (c >= 0x80)
+        return hw_buf_add(buf, "\xef\xbf\xbd", 3); /* U+FFFD */
+    const char *at = c ? strchr(from, c) : NULL;
+    if (at) {
+        char pair[2] = {'\\', to[at - from]};
+        return hw_buf_add(buf, pair, 2);
+    }
+    char six[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    return hw_buf_add(buf, six, 6);
+}
+
+static int add_json_str(struct hw_buf *buf, const char *s, size_t size) {
     HW_TRY(hw_buf_reserve(buf, size + 2));
     HW_TRY(hw_buf_add_char(buf, '"'));
-    size_t from = 0;
-    for (size_t i = 0; i < size; i++) {
+    size_t from = 0; /* what lies between from and i goes over as it is */
+    for (size_t i = 0; i < size;) {
         unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
+        size_t plain = c >= 0x80 ? utf8_sequence((const unsigned char *)s + i, size - i) : c >= 0x20 && c != '"' && c != '\\';
+        if (plain) {
+            i += plain;
             continue;
-        HW_TRY(hw_buf_add(buf, s + from, i - from));
-        from = i + 1;
-        const char *at = strchr("\"\"\\\\\nn\rr\tt\bb\ff", c);
-        if (c && at) {
-            char pair[2] = {'\\', c == '"' || c == '\\' ? (char)c : at[1]};
-            HW_TRY(hw_buf_add(buf, pair, 2));
-        } else {
-            char six[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-            HW_TRY(hw_buf_add(buf, six, 6));
         }
+        HW_TRY(hw_buf_add(buf, s + from, i - from));
+        HW_TRY(add_escaped(buf, c));
+        from = ++i;
     }
     HW_TRY(hw_buf_add(buf, s + from, size - from));
     return hw_buf_add_char(buf, '"');
+}
+
+int hw_buf_add_json_str(struct hw_buf *buf, const char *s, size_t size) {
+    size_t before = buf->size;
+    if (add_json_str(buf, s, size) == 0)
+        return 0;
+    buf->size = before;
+    return -1;
 }
 
 char *hw_buf_str(struct hw_buf *buf) {

@@ -14,7 +14,8 @@ int hw_buf_add(struct hw_buf *buf, const void *data, size_t size);
 int hw_buf_add_str(struct hw_buf *buf, const char *s);
 int hw_buf_add_char(struct hw_buf *buf, char c);
 int hw_buf_printf(struct hw_buf *buf, const char *format, ...) HW_PRINTF(2, 3);
-/* Adds s as a JSON string with quotes, escaping what RFC 8259 asks for. */
+/* Adds s as a JSON string with quotes, escaping what RFC 8259 asks for; bytes that are no UTF-8 become U+FFFD. Past the limit
+ * nothing is added. */
 int hw_buf_add_json_str(struct hw_buf *buf, const char *s, size_t size);
 /* Ends the text with NUL (not counted in size) and returns it; valid until the next change. */
 char *hw_buf_str(struct hw_buf *buf);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,11 +117,11 @@ static void check(struct value *value, struct hw_config_faults *faults) {
     }
     case HW_CONFIG_DOUBLE:
         value->real = strtod(text, &end);
-        if (!*text || *end || errno) {
+        if (!*text || *end || errno || !isfinite(value->real)) {
             fault(faults, field->name, "%s must be a number, not \"%.60s\"", field->name, text);
             return;
         }
-        value->number = (int64_t)value->real;
+        value->number = value->real > -9e18 && value->real < 9e18 ? (int64_t)value->real : 0;
         check_range(field, value->real, faults);
         break;
     case HW_CONFIG_BOOLEAN:
@@ -215,8 +216,10 @@ struct hw_config *hw_config_free(struct hw_config *config) {
         free(value->items);
     }
     for (size_t i = 0; i < config->pair_count; i++) {
+        char *secret = (char *)config->pairs[i].value; /* might be one */
+        explicit_bzero(secret, strlen(secret));
+        free(secret);
         free((char *)config->pairs[i].key);
-        free((char *)config->pairs[i].value);
     }
     free(config->values);
     free(config->pairs);

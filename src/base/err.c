@@ -41,6 +41,9 @@ static enum hw_err_kind kind_of_errno(int value) {
     case EROFS:
     case EADDRINUSE:
     case EADDRNOTAVAIL:
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG:
         return HW_ERR_CONFIG;
     default:
         return HW_ERR_FATAL;

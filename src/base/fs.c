@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <libgen.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +39,10 @@ int hw_fs_read(const char *path, size_t limit, struct hw_buf *out, struct hw_err
         return hw_err_set_errno(err, errno, "cannot read %s", path);
     size_t began = out->size;
     for (;;) {
-        if (hw_buf_reserve(out, 65536))
+        size_t room = out->limit ? HW_MIN((size_t)65536, out->limit - out->size) : 65536;
+        if (!room || hw_buf_reserve(out, room))
             return hw_err_set(err, HW_ERR_DATA, EFBIG, "cannot read %s: larger than its buffer", path);
-        ssize_t got = read(fd, out->data + out->size, 65536);
+        ssize_t got = read(fd, out->data + out->size, room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -75,7 +77,8 @@ int hw_fs_sync_dir(const char *path, struct hw_err *err) {
 }
 
 int hw_fs_write_atomic(const char *path, const void *data, size_t size, struct hw_err *err) {
-    HW_CLEANUP(hw_freep) char *temporary = hw_xasprintf("%s.%d.tmp", path, (int)getpid());
+    static atomic_uint serial; /* two threads may write the same path: the last rename wins, whole */
+    HW_CLEANUP(hw_freep) char *temporary = hw_xasprintf("%s.%d-%u.tmp", path, (int)getpid(), atomic_fetch_add(&serial, 1));
     HW_CLEANUP(hw_closep) int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return hw_err_set_errno(err, errno, "cannot write %s", temporary);

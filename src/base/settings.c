@@ -74,9 +74,28 @@ static void add_pair(struct loading *loading, const char *section, const char *k
     add_fault(loading->faults, section, text);
 }
 
+/* A key given twice in one file is a slip, or a value that went on in an indented line: taking the last would hide it. */
 static int on_ini(void *user, const char *section, const char *key, const char *value) {
-    add_pair(user, section, key, value, "configuration file");
+    struct loading *loading = user;
+    for (size_t i = 0; loading->sections[i].name; i++) {
+        struct pairs *pairs = &loading->pairs[i];
+        for (size_t j = 0; strcmp(loading->sections[i].name, section) == 0 && j < pairs->count; j++) {
+            if (strcmp(pairs->items[j].key, key) != 0)
+                continue;
+            char text[360];
+            snprintf(text, sizeof text, "[%s] %.100s is given twice in the configuration file, or its value goes on in the next line: "
+                     "write it once, in one line", section, key);
+            add_fault(loading->faults, key, text);
+            return 1;
+        }
+    }
+    add_pair(loading, section, key, value, "configuration file");
     return 1;
+}
+
+/* Kubernetes gives every container variables of the services near it; one called "highway-ingest" makes HIGHWAY_INGEST_PORT=tcp://… */
+static bool is_kubernetes_service(const char *key) {
+    return strncmp(key, "service.", 8) == 0 || strcmp(key, "port") == 0 || (strncmp(key, "port.", 5) == 0 && isdigit((unsigned char)key[5]));
 }
 
 /* HIGHWAY_INGEST_MAX_BODY_BYTES → the field of [ingest] that is so spelled with dots as underscores; for pass-through sections the
@@ -93,7 +112,8 @@ static void from_environment(struct loading *loading) {
             *c = (char)(*c == '_' ? '.' : tolower((unsigned char)*c));
         for (size_t i = 0; loading->sections[i].name; i++) {
             size_t size = strlen(loading->sections[i].name);
-            if (strncmp(name, loading->sections[i].name, size) == 0 && name[size] == '.')
+            if (strncmp(name, loading->sections[i].name, size) == 0 && name[size] == '.' &&
+                !is_kubernetes_service(name + size + 1))
                 add_pair(loading, loading->sections[i].name, name + size + 1, equals + 1, "environment");
         }
     }
@@ -117,10 +137,11 @@ static void from_sets(struct loading *loading, const char *const *sets) {
 static void read_file(struct loading *loading, const char *file) {
     char text[360];
     int line = ini_parse(file, on_ini, loading);
+    int why = errno;
     if (line == 0)
         return;
     if (line < 0)
-        snprintf(text, sizeof text, "cannot read the configuration file %.200s: %s", file, strerror(errno));
+        snprintf(text, sizeof text, "cannot read the configuration file %.200s: %s", file, strerror(why));
     else
         snprintf(text, sizeof text, "%.200s line %d: expected [section] or key = value", file, line);
     add_fault(loading->faults, file, text);
@@ -158,7 +179,9 @@ int hw_settings_load(const struct hw_settings_section *sections, const char *fil
     if (loading.faults->count) {
         hw_settings_free(settings);
         *out_settings = NULL;
-        return hw_err_set(err, HW_ERR_CONFIG, 0, "%s", loading.faults->items[0].text);
+        size_t more = loading.faults->count - 1;
+        return more ? hw_err_set(err, HW_ERR_CONFIG, 0, "%s (and %zu more)", loading.faults->items[0].text, more)
+                    : hw_err_set(err, HW_ERR_CONFIG, 0, "%s", loading.faults->items[0].text);
     }
     *out_settings = settings;
     return 0;

@@ -130,10 +130,14 @@ int hw_duration_parse_ms(const char *s, int64_t *out_ms) {
         const char *unit;
         int64_t ms;
     } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
-    char *end;
-    if (!isdigit((unsigned char)*s))
+    const char *end = s + strspn(s, "0123456789.");
+    if (!isdigit((unsigned char)*s) || end - s > 20)
         return -1;
-    double value = strtod(s, &end);
+    char number[24] = {0}, *number_end;
+    memcpy(number, s, (size_t)(end - s));
+    double value = strtod(number, &number_end);
+    if (*number_end)
+        return -1;
     for (size_t i = 0; i < HW_ARRAY_SIZE(units); i++) {
         if (strcmp(end, units[i].unit) == 0) {
             if (!(value * (double)units[i].ms < 9e15))

@@ -1,16 +1,17 @@
 /* Settings from file, environment and command line, checked section by section; and their description for people. */
 #include "base/settings.h"
 #include "base/base.h"
-#include "base/buf.h"
+#include "base/fs.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_SECTIONS 24
+#define MAX_FILE (1 << 20)
+#define MAX_LINE 197 /* inih's INI_MAX_LINE without CR, LF and NUL */
 
 extern char **environ;
 
@@ -134,16 +135,43 @@ static void from_sets(struct loading *loading, const char *const *sets) {
     }
 }
 
+/* inih cuts lines at its fixed buffer; a cut value must not pass for a whole one. */
+static bool lines_fit(struct loading *loading, const char *file, const char *text) {
+    bool fit = true;
+    int number = 1;
+    for (const char *line = text; *line; number++) {
+        size_t size = strcspn(line, "\n");
+        if (size > MAX_LINE) {
+            char fault[360];
+            snprintf(fault, sizeof fault, "%.150s line %d is longer than %d characters: give this value with --set section.key=value or "
+                     "HIGHWAY_<SECTION>_<KEY>, which take any length", file, number, MAX_LINE);
+            add_fault(loading->faults, file, fault);
+            fit = false;
+        }
+        line += size + (line[size] == '\n');
+    }
+    return fit;
+}
+
 static void read_file(struct loading *loading, const char *file) {
+    HW_CLEANUP(hw_buf_done) struct hw_buf content = {0};
+    struct hw_err err;
+    if (hw_fs_read(file, MAX_FILE, &content, &err) < 0) {
+        add_fault(loading->faults, file, err.text);
+        return;
+    }
     char text[360];
-    int line = ini_parse(file, on_ini, loading);
-    int why = errno;
+    if (memchr(hw_buf_str(&content), '\0', content.size)) {
+        snprintf(text, sizeof text, "%.200s is not a text file", file);
+        add_fault(loading->faults, file, text);
+        return;
+    }
+    if (!lines_fit(loading, file, hw_buf_str(&content)))
+        return;
+    int line = ini_parse_string(hw_buf_str(&content), on_ini, loading);
     if (line == 0)
         return;
-    if (line < 0)
-        snprintf(text, sizeof text, "cannot read the configuration file %.200s: %s", file, strerror(why));
-    else
-        snprintf(text, sizeof text, "%.200s line %d: expected [section] or key = value", file, line);
+    snprintf(text, sizeof text, "%.200s line %d: expected [section] or key = value", file, line);
     add_fault(loading->faults, file, text);
 }
 

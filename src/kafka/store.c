@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_PARTITIONS 64
+#define MAX_PARTITIONS 1000
 
 struct hw_kafka_store {
     char *topic;
@@ -27,7 +27,7 @@ struct hw_kafka_store {
     atomic_bool stop;
     pthread_mutex_t lock; /* guards next */
     pthread_cond_t moved;
-    int64_t next[MAX_PARTITIONS]; /* the follower's position: everything below it is applied */
+    int64_t *next; /* by partition: the follower's position: everything below it is applied */
 };
 
 /* One produce under way; shared by the caller and the delivery report, freed by the last of the two. */
@@ -154,12 +154,13 @@ static int count_partitions(struct hw_kafka_store *store, int timeout_ms, struct
     if (store->partitions < 1 || store->partitions > MAX_PARTITIONS)
         return hw_err_set(err, HW_ERR_CONFIG, 0, "topic %s has %d partitions; a state topic must have 1 to %d", store->topic,
                           store->partitions, MAX_PARTITIONS);
+    store->next = hw_xcalloc((size_t)store->partitions, sizeof *store->next);
     return 0;
 }
 
 /* Everything that was in the topic when we opened it is applied before open returns. */
 static int read_to_end(struct hw_kafka_store *store, int64_t until_ms, struct hw_err *err) {
-    int64_t high[MAX_PARTITIONS];
+    HW_CLEANUP(hw_freep) int64_t *high = hw_xcalloc((size_t)store->partitions, sizeof *high);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(store->partitions);
     for (int p = 0; p < store->partitions; p++) {
         int64_t low = 0;
@@ -234,6 +235,9 @@ static struct timespec deadline_in(int timeout_ms) {
 
 static int wait_applied(struct hw_kafka_store *store, int32_t partition, int64_t offset, const struct timespec *until, struct hw_err *err) {
     int failed = 0;
+    if (partition < 0 || partition >= store->partitions)
+        return hw_err_set(err, HW_ERR_CONFIG, 0, "topic %s got more partitions than the %d it had at the start: restart this role",
+                          store->topic, store->partitions);
     pthread_mutex_lock(&store->lock);
     while (store->next[partition] <= offset && !failed)
         failed = pthread_cond_timedwait(&store->moved, &store->lock, until);
@@ -293,6 +297,7 @@ struct hw_kafka_store *hw_kafka_store_close(struct hw_kafka_store *store) {
     }
     pthread_cond_destroy(&store->moved);
     pthread_mutex_destroy(&store->lock);
+    free(store->next);
     free(store->topic);
     free(store);
     return NULL;

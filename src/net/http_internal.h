@@ -186,6 +186,7 @@ struct hw_http_server {
     char why_not_ready[200];                            /* lock */
     void (*write_metrics)(struct hw_buf *out, void *arg); /* lock */
     void *write_metrics_arg;                            /* lock */
+    unsigned stopping_loops;                            /* lock */
     pthread_cond_t all_gone;
     int64_t started_ms;
 };

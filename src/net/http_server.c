@@ -234,6 +234,10 @@ static void begin_stop(void *arg) {
         hw_closep(&server->listen_fd);
     }
     http_connection_stop_all(loop, false);
+    pthread_mutex_lock(&server->lock);
+    server->stopping_loops++;
+    pthread_cond_broadcast(&server->all_gone);
+    pthread_mutex_unlock(&server->lock);
 }
 
 static void finish_stop(void *arg) {
@@ -245,15 +249,16 @@ static void post_all(struct hw_http_server *server, hw_loop_fn fn) {
         hw_loop_post(server->loops[i].loop, fn, &server->loops[i]);
 }
 
+/* Once every loop has begun to stop, connections only become fewer. */
 static bool wait_until_gone(struct hw_http_server *server, int seconds) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&server->lock);
     int result = 0;
-    while (atomic_load(&server->connection_count) > 0 && result == 0)
+    bool gone;
+    while (!(gone = server->stopping_loops == server->loop_count && atomic_load(&server->connection_count) == 0) && result == 0)
         result = pthread_cond_timedwait(&server->all_gone, &server->lock, &until);
-    bool gone = atomic_load(&server->connection_count) == 0;
     pthread_mutex_unlock(&server->lock);
     return gone;
 }

@@ -109,6 +109,8 @@ static struct curl_slist *build_headers(const struct hw_http_call *call) {
         char line[256];
         snprintf(line, sizeof(line), "Content-Type: %s", call->content_type ? call->content_type : "application/json");
         add_header(&list, line);
+    } else {
+        add_header(&list, "Content-Type:"); /* else libcurl calls a POST without body a form */
     }
     for (size_t i = 0; call->headers && call->headers[i]; i++)
         add_header(&list, call->headers[i]);

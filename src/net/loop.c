@@ -213,7 +213,11 @@ static int wait_ms(const struct hw_loop *loop) {
 
 /* Posted work. */
 
+/* Under the lock: once it is released, a stopped loop may be freed by whoever waited for this post. */
 static void wake(struct hw_loop *loop) {
+    if (!loop->sleeping)
+        return;
+    loop->sleeping = false;
     uint64_t one = 1;
     ssize_t done = write(loop->wake_fd, &one, sizeof(one));
     (void)done; /* EAGAIN means that the counter is full: the loop wakes up anyway */
@@ -227,21 +231,15 @@ void hw_loop_post(struct hw_loop *loop, hw_loop_fn fn, void *arg) {
         list->items = hw_xrealloc(list->items, list->capacity * sizeof(struct post));
     }
     list->items[list->count++] = (struct post){.fn = fn, .arg = arg};
-    bool must_wake = loop->sleeping;
-    loop->sleeping = false;
+    wake(loop);
     pthread_mutex_unlock(&loop->lock);
-    if (must_wake)
-        wake(loop);
 }
 
 void hw_loop_stop(struct hw_loop *loop) {
     pthread_mutex_lock(&loop->lock);
     loop->stopped = true;
-    bool must_wake = loop->sleeping;
-    loop->sleeping = false;
+    wake(loop);
     pthread_mutex_unlock(&loop->lock);
-    if (must_wake)
-        wake(loop);
 }
 
 static bool is_stopped(struct hw_loop *loop) {

@@ -56,7 +56,7 @@ static inline void peer_answer_done(struct peer_answer *answer) {
 }
 
 static inline const char *peer_header(const struct peer_answer *answer, const char *name) {
-    static char value[512];
+    static _Thread_local char value[512];
     char pattern[80];
     snprintf(pattern, sizeof(pattern), "\r\n%s: ", name);
     const char *at = strcasestr(answer->head, pattern);

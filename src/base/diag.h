@@ -11,8 +11,12 @@ struct hw_kv {
     const char *s; /* text, or NULL: i counts */
     int64_t i;
 };
-#define hw_kv_s(k, v) ((struct hw_kv){.key = (k), .s = (v) ? (v) : ""})
-#define hw_kv_i(k, v) ((struct hw_kv){.key = (k), .i = (v)})
+static inline struct hw_kv hw_kv_s(const char *key, const char *s) {
+    return (struct hw_kv){.key = key, .s = s ? s : ""};
+}
+static inline struct hw_kv hw_kv_i(const char *key, int64_t i) {
+    return (struct hw_kv){.key = key, .i = i};
+}
 
 void hw_diag_setup(const char *component, enum hw_level level, int as_json); /* once, before threads; component is borrowed */
 void hw_diag_write(enum hw_level level, const char *text, const struct hw_kv *kvs, unsigned kv_count);

@@ -57,7 +57,7 @@ static void test_durations(void **state) {
         const char *text;
         int64_t ms; /* -1 = refused */
     } rows[] = {{"90s", 90000}, {"1m", 60000}, {"250ms", 250}, {"2h", 7200000}, {"7d", 604800000}, {"1500", 1500}, {"0.5s", 500},
-                {"", -1},       {"s", -1},     {"-1s", -1},    {"1 year", -1},  {"1e300s", -1},    {"nan", -1}};
+                {"", -1},       {"s", -1},     {"-1s", -1},    {"1 year", -1},  {"1e300s", -1},    {"nan", -1},     {"0x10s", -1},  {"1.2.3s", -1}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
         int64_t ms = -1;
         int result = hw_duration_parse_ms(rows[i].text, &ms);
@@ -85,6 +85,32 @@ static void test_uuids_have_version_and_variant_and_v7_only_rises(void **state) 
     assert_int_equal(hw_uuid_parse("0193f6b0-0000-7000-8000-00000000000g", 36, back), -1);
     assert_int_equal(hw_uuid_parse("0193f6b0000070008000000000000000abcd", 36, back), -1);
     assert_int_equal(hw_uuid_parse("0193", 4, back), -1);
+}
+
+static void *take_ids(void *out) {
+    uint8_t(*ids)[16] = out;
+    for (int i = 0; i < 5000; i++)
+        hw_uuid_v7(ids[i]);
+    return NULL;
+}
+
+static int compare_ids(const void *a, const void *b) {
+    return memcmp(a, b, 16);
+}
+
+static void test_uuid_v7_of_many_threads_are_all_different(void **state) {
+    enum { THREADS = 4, EACH = 5000 };
+    HW_CLEANUP(hw_freep) uint8_t *ids = hw_xcalloc(THREADS * EACH, 16);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, take_ids, ids + (size_t)i * EACH * 16);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 1; i < THREADS * EACH; i++) /* each thread saw its own rise */
+        assert_true(i % EACH == 0 || compare_ids(ids + (i - 1) * 16, ids + i * 16) < 0);
+    qsort(ids, THREADS * EACH, 16, compare_ids);
+    for (size_t i = 1; i < THREADS * EACH; i++)
+        assert_true(memcmp(ids + (i - 1) * 16, ids + i * 16, 8) != 0); /* time and counter alone tell them apart */
 }
 
 static void test_crc32c_and_murmur2_give_the_published_values(void **state) {
@@ -121,6 +147,29 @@ static void test_buffer_keeps_its_limit_and_escapes_json(void **state) {
     struct hw_buf empty = {0};
     assert_string_equal(hw_buf_str(&empty), "");
     hw_buf_done(&empty);
+}
+
+static void test_json_strings_are_always_utf8_and_never_half(void **state) {
+    static const struct {
+        const char *given, *json;
+    } rows[] = {
+        {"", "\"\""},
+        {"\xe2\x82\xac \xf0\x9f\x98\x80", "\"\xe2\x82\xac \xf0\x9f\x98\x80\""},
+        {"a\xff" "b", "\"a\xef\xbf\xbd" "b\""},               /* no start of a sequence */
+        {"cut \xe2\x82", "\"cut \xef\xbf\xbd\xef\xbf\xbd\""}, /* as a bounded error text may end */
+        {"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""},         /* overlong */
+        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
+        {"\t\b\f\r\x7f", "\"\\t\\b\\f\\r\x7f\""},
+    };
+    for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
+        HW_CLEANUP(hw_buf_done) struct hw_buf buf = {0};
+        assert_int_equal(hw_buf_add_json_str(&buf, rows[i].given, strlen(rows[i].given)), 0);
+        assert_string_equal(hw_buf_str(&buf), rows[i].json);
+    }
+    HW_CLEANUP(hw_buf_done) struct hw_buf small = {.limit = 12};
+    hw_buf_add_str(&small, "x");
+    assert_int_equal(hw_buf_add_json_str(&small, "\x01\x01\x01", 3), -1);
+    assert_string_equal(hw_buf_str(&small), "x");
 }
 
 static void test_map_puts_replaces_removes_and_walks(void **state) {
@@ -216,9 +265,11 @@ int main(void) {
         cmocka_unit_test(test_time_parses_rfc3339_and_refuses_the_rest),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_uuids_have_version_and_variant_and_v7_only_rises),
+        cmocka_unit_test(test_uuid_v7_of_many_threads_are_all_different),
         cmocka_unit_test(test_crc32c_and_murmur2_give_the_published_values),
         cmocka_unit_test(test_nearest_finds_slips_and_nothing_else),
         cmocka_unit_test(test_buffer_keeps_its_limit_and_escapes_json),
+        cmocka_unit_test(test_json_strings_are_always_utf8_and_never_half),
         cmocka_unit_test(test_map_puts_replaces_removes_and_walks),
         cmocka_unit_test(test_mailbox_is_bounded_waits_and_closes),
         cmocka_unit_test(test_files_are_written_whole_and_errors_name_the_path),

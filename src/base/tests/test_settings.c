@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,6 +106,71 @@ static void test_bad_settings_name_section_key_and_nearest(void **state) {
     assert_non_null(strstr(faults.items[3].text, "did you mean \"name\""));
 }
 
+/* What a file holds, and what the first fault must say. */
+static void test_bad_files_are_refused_with_line_and_fix(void **state) {
+    char path[] = "/tmp/hw-test-settings-XXXXXX";
+    char text[600];
+    static char long_line[400];
+    static const struct {
+        const char *text, *needle;
+        size_t size;
+    } rows[] = {
+        {"[door]\nname = x\nnonsense\n", "line 3: expected [section] or key = value", 0},
+        {"name = x\n", "there is no section []", 0},
+        {"[door]\nname = x\nname = y\n", "[door] name is given twice", 0},
+        {"[door]\nname = x\ntopics = a,\n  b\n", "[door] topics is given twice", 0},
+        {"[door]\nname = x\0y\n", "is not a text file", 18},
+        {"[door]\nname = x\nsize = 1e3\n", "[door] size must be a whole number of bytes", 0},
+        {long_line, "line 2 is longer than 197 characters", 0},
+    };
+    snprintf(long_line, sizeof long_line, "[door]\nname = %0200d\n", 1);
+    close(mkstemp(path));
+    for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
+        struct hw_settings *settings;
+        struct hw_config_faults faults;
+        struct hw_err err;
+        assert_int_equal(hw_fs_write_atomic(path, rows[i].text, rows[i].size ? rows[i].size : strlen(rows[i].text), &err), 0);
+        assert_int_equal(hw_settings_load(sections, path, NULL, &settings, &faults, &err), -1);
+        assert_null(settings);
+        snprintf(text, sizeof text, "%s", faults.items[0].text);
+        if (!strstr(text, rows[i].needle))
+            fail_msg("\"%s\" does not say \"%s\"", text, rows[i].needle);
+    }
+    unlink(path);
+}
+
+static void test_numbers_that_are_none_are_refused(void **state) {
+    static const struct hw_config_pair rows[] = {{"size", ""}, {"size", "99999999999"}, {"size", "0"}, {"size", "7x"}, {"big", "9223372036854775808"},
+                                                 {"ratio", "nan"}, {"ratio", "inf"}, {"ratio", "1e999"}, {"on", ""}, {"name", "  "}};
+    for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
+        struct hw_config_pair pairs[] = {{"name", "x"}, rows[i]};
+        struct hw_config *config;
+        struct hw_config_faults faults = {0};
+        assert_int_equal(hw_config_parse(fields, pairs, 2, NULL, &config, &faults, NULL), -1);
+        assert_int_equal(faults.count, 1);
+        assert_string_equal(faults.items[0].key, rows[i].key);
+    }
+}
+
+static void test_environment_of_kubernetes_is_not_ours(void **state) {
+    const char *const sets[] = {"door.name=x", NULL};
+    struct hw_settings *settings;
+    struct hw_config_faults faults;
+    struct hw_err err;
+    setenv("HIGHWAY_DOOR_SERVICE_HOST", "10.0.0.1", 1);
+    setenv("HIGHWAY_DOOR_PORT", "tcp://10.0.0.1:8084", 1);
+    setenv("HIGHWAY_DOOR_PORT_8084_TCP_ADDR", "10.0.0.1", 1);
+    assert_int_equal(hw_settings_load(sections, NULL, sets, &settings, &faults, &err), 0);
+    hw_settings_free(settings);
+    setenv("HIGHWAY_DOOR_SIEZ", "1", 1);
+    assert_int_equal(hw_settings_load(sections, NULL, sets, &settings, &faults, &err), -1);
+    assert_non_null(strstr(err.text, "did you mean \"size\""));
+    unsetenv("HIGHWAY_DOOR_SERVICE_HOST");
+    unsetenv("HIGHWAY_DOOR_PORT");
+    unsetenv("HIGHWAY_DOOR_PORT_8084_TCP_ADDR");
+    unsetenv("HIGHWAY_DOOR_SIEZ");
+}
+
 static void test_describe_names_every_key(void **state) {
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     hw_config_describe(sections, &text, false);
@@ -120,6 +186,9 @@ int main(void) {
         cmocka_unit_test(test_every_fault_is_named_at_once),
         cmocka_unit_test(test_later_sources_win_and_ports_shift),
         cmocka_unit_test(test_bad_settings_name_section_key_and_nearest),
+        cmocka_unit_test(test_bad_files_are_refused_with_line_and_fix),
+        cmocka_unit_test(test_numbers_that_are_none_are_refused),
+        cmocka_unit_test(test_environment_of_kubernetes_is_not_ours),
         cmocka_unit_test(test_describe_names_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

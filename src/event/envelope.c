@@ -171,7 +171,9 @@ static void check_envelope(struct hw_event *event, yyjson_val *root, const uint8
     unsigned seen = 0;
     const uint8_t *at = hw_span_blanks(text, end) + 1, *begin, *stop;
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) && hw_span_next(&at, end, 1, &begin, &stop);) {
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
+        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop) : hw_span_last_member(&at, end, &begin, &stop)))
+            break;
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         int which = find_name(member_names, key);
         if (which < 0) {

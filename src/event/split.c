@@ -33,7 +33,9 @@ static int find_payload(yyjson_val *root, const uint8_t *text, const uint8_t *en
 {
     const uint8_t *at = hw_span_blanks(text, end) + 1, *begin, *stop;
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) && hw_span_next(&at, end, 1, &begin, &stop);) {
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
+        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop) : hw_span_last_member(&at, end, &begin, &stop)))
+            break;
         if (!yyjson_equals_str(key, "payload"))
             continue;
         if (!yyjson_is_obj(yyjson_obj_iter_get_val(key)))

@@ -260,6 +260,22 @@ static void what_is_written_can_be_read(void **state)
     hw_event_done(&event);
 }
 
+static void spans_of_the_last_member(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"{\"a\":1}", "1"}, {" { \"a\" : {\"b\":[ ]} } \n", "{\"b\":[ ]}"}, {"{\"a\":\"\\\\\"}", "\"\\\\\""}, {"{\"a\\\"b\":[]\t}", "[]"},
+    };
+    for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
+        const uint8_t *text = (const uint8_t *)cases[i].text, *end = text + strlen(cases[i].text), *at, *from, *to;
+        at = hw_span_blanks(text, end) + 1;
+        assert_int_equal(hw_span_last_member(&at, end, &from, &to), 1);
+        assert_int_equal(to - from, strlen(cases[i].want));
+        assert_memory_equal(from, cases[i].want, to - from);
+    }
+}
+
 static void spans_of_an_array(void **state)
 {
     static const char text[] = "[ 1 ,\"a,]\", [2,[3]] ,{\"b\":[]},-1.5e3,null]";
@@ -285,6 +301,7 @@ int main(void)
         cmocka_unit_test(split_good),
         cmocka_unit_test(split_bad),
         cmocka_unit_test(what_is_written_can_be_read),
+        cmocka_unit_test(spans_of_the_last_member),
         cmocka_unit_test(spans_of_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

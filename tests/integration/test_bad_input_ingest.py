@@ -15,7 +15,7 @@ def door(tmp_path_factory):
         yield running.start()
         assert running.process.poll() is None, running.text()
     finally:
-        running.stop()
+        assert running.stop() == 0, running.text()
         log.stop()
 
 

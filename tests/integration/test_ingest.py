@@ -20,7 +20,7 @@ def door(request, tmp_path_factory):
     try:
         yield running.start()
     finally:
-        running.stop()
+        assert running.stop() == 0, running.text()
         if log:
             log.stop()
 

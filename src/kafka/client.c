@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "base/role.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,13 +14,16 @@ int hw_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value
     return 0;
 }
 
-/* librdkafka's lines go where ours go. Broker connections that come and go are its everyday life: debug unless they are errors of
- * configuration; what matters to people reaches them through the results of calls. */
+/* librdkafka's lines go where ours go. Connections that come and go are its everyday life, and it tells of every try: one such line
+ * in five seconds says that Kafka is away, the rest is for debugging. */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+    static atomic_int_least64_t last_ms = -5000;
     (void)client;
     enum hw_level mine = level <= 3 ? HW_WARN : level <= 4 ? HW_INFO : HW_DEBUG;
-    if (strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0 || strcmp(facility, "REQTMOUT") == 0)
-        mine = HW_INFO;
+    if (strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0 || strcmp(facility, "REQTMOUT") == 0) {
+        int_least64_t last = atomic_load(&last_ms), now = hw_mono_ms();
+        mine = now - last >= 5000 && atomic_compare_exchange_strong(&last_ms, &last, now) ? HW_INFO : HW_DEBUG;
+    }
     hw_diag_write(mine, text, (const struct hw_kv[]){hw_kv_s("librdkafka", facility)}, 1);
 }
 
@@ -182,6 +186,9 @@ static bool is_passing(rd_kafka_resp_err_t code) {
 
 int hw_kafka_create_topic(rd_kafka_t *client, const struct hw_kafka_topic_spec *spec, int timeout_ms, struct hw_err *err) {
     int64_t until_ms = hw_mono_ms() + timeout_ms;
+    size_t name_size = strlen(spec->name);
+    if (!name_size || name_size > 249) /* the broker would say so too, when it is there */
+        return hw_err_set(err, HW_ERR_CONFIG, 0, "cannot create topic \"%.60s\": a name has 1 to 249 characters", spec->name);
     for (;;) {
         char text[256];
         rd_kafka_NewTopic_t *topic = new_topic(spec, err);

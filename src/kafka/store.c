@@ -142,17 +142,46 @@ static int open_consumer(struct hw_kafka_store *store, const struct hw_settings 
     return 0;
 }
 
-static int count_partitions(struct hw_kafka_store *store, int timeout_ms, struct hw_err *err) {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(store->producer, store->topic, NULL);
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(store->producer, 0, topic, &metadata, timeout_ms);
-    rd_kafka_topic_destroy(topic);
-    if (code)
-        return hw_err_set(err, HW_ERR_RETRY, (int)code, "cannot look up topic %s: %s", store->topic, rd_kafka_err2str(code));
-    store->partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-    rd_kafka_metadata_destroy(metadata);
-    if (store->partitions < 1 || store->partitions > MAX_PARTITIONS)
-        return hw_err_set(err, HW_ERR_CONFIG, 0, "topic %s has %d partitions; a state topic must have 1 to %d", store->topic,
+/* Partitions of the topic, 0 when there is none. Asked by the consumer, whose question never creates a topic. */
+static int look_up(struct hw_kafka_store *store, int64_t until_ms, int *out_partitions, struct hw_err *err) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(store->consumer, store->topic, NULL);
+    rd_kafka_resp_err_t code;
+    for (;;) {
+        const struct rd_kafka_metadata *metadata;
+        code = rd_kafka_metadata(store->consumer, 0, topic, &metadata, (int)HW_MAX(HW_MIN(until_ms - hw_mono_ms(), 5000), 100));
+        if (!code) {
+            code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+            *out_partitions = code ? 0 : metadata->topics[0].partition_cnt;
+            rd_kafka_metadata_destroy(metadata);
+        }
+        bool known = !code || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+        if (known || code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || hw_mono_ms() > until_ms) {
+            rd_kafka_topic_destroy(topic);
+            if (known)
+                return 0;
+            return hw_err_set(err, code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? HW_ERR_CONFIG : HW_ERR_RETRY, (int)code,
+                              "cannot look up topic %s: %s", store->topic, rd_kafka_err2str(code));
+        }
+        usleep(50000);
+    }
+}
+
+/* Looks before it creates: where topics are made by an administrator, this role needs no right to create any. */
+static int ensure_topic(struct hw_kafka_store *store, int partitions, int64_t until_ms, struct hw_err *err) {
+    static const char *const compacted[] = {"cleanup.policy=compact", NULL};
+    struct hw_kafka_topic_spec spec = {.name = store->topic, .partitions = partitions, .replication = -1, .configs = compacted};
+    HW_TRY(look_up(store, until_ms, &store->partitions, err));
+    while (!store->partitions) {
+        HW_TRY(hw_kafka_create_topic(store->producer, &spec, (int)HW_MAX(until_ms - hw_mono_ms(), (int64_t)1000), err));
+        HW_TRY(look_up(store, until_ms, &store->partitions, err));
+        if (store->partitions)
+            break;
+        if (hw_mono_ms() > until_ms) /* created, but the broker asked has not heard of it */
+            return hw_err_set(err, HW_ERR_RETRY, 0, "topic %s was created but is not to be seen yet", store->topic);
+        usleep(20000);
+    }
+    if (store->partitions > MAX_PARTITIONS)
+        return hw_err_set(err, HW_ERR_CONFIG, 0, "topic %s has %d partitions; a state topic may have %d", store->topic,
                           store->partitions, MAX_PARTITIONS);
     store->next = hw_xcalloc((size_t)store->partitions, sizeof *store->next);
     return 0;
@@ -194,7 +223,6 @@ static int read_to_end(struct hw_kafka_store *store, int64_t until_ms, struct hw
 
 int hw_kafka_store_open(const struct hw_settings *settings, const char *role, const char *topic, int partitions, hw_kafka_apply apply,
                         void *arg, int timeout_ms, struct hw_kafka_store **out_store, struct hw_err *err) {
-    static const char *const compacted[] = {"cleanup.policy=compact", NULL};
     int64_t until_ms = hw_mono_ms() + timeout_ms;
     struct hw_kafka_store *store = hw_xcalloc(1, sizeof *store);
     store->topic = hw_xstrdup(topic);
@@ -202,10 +230,9 @@ int hw_kafka_store_open(const struct hw_settings *settings, const char *role, co
     store->arg = arg;
     pthread_mutex_init(&store->lock, NULL);
     init_cond(&store->moved);
-    struct hw_kafka_topic_spec spec = {.name = topic, .partitions = partitions, .replication = -1, .configs = compacted};
     if (hw_kafka_producer(settings, role, tune_producer, NULL, &store->producer, err) < 0 ||
-        hw_kafka_create_topic(store->producer, &spec, timeout_ms, err) < 0 || count_partitions(store, timeout_ms, err) < 0 ||
-        open_consumer(store, settings, role, err) < 0 || read_to_end(store, until_ms, err) < 0) {
+        open_consumer(store, settings, role, err) < 0 || ensure_topic(store, partitions, until_ms, err) < 0 ||
+        read_to_end(store, until_ms, err) < 0) {
         hw_kafka_store_close(store);
         return -1;
     }

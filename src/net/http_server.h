@@ -14,7 +14,9 @@ enum hw_http_flags { HW_HTTP_BLOCKING = 1 };
 
 struct hw_http_route {
     const char *method;  /* "GET"; HEAD is answered from GET */
-    const char *pattern; /* "/v1/topics/{topic}/sample"; "{rest...}" takes the remaining path. First match wins */
+    /* "/v1/topics/{topic}/sample"; "{rest...}" takes the remaining path. First match wins. "/topics/" is "/topics". %2F in the
+     * target stays within its segment; %00, bad UTF-8 and ".." segments are refused before any route sees them. */
+    const char *pattern;
     hw_http_handler handler;
     unsigned flags;
 };

@@ -386,7 +386,8 @@ static void test_stream_ends_for_clients_that_go_or_do_not_read(void **state) {
 }
 
 static void test_unfinished_request_times_out_with_408(void **state) {
-    static const char *const parts[] = {"GET /hel", "GET /hello HTTP/1.1\r\nHost: a\r\n", "POST /size HTTP/1.1\r\n" H "Content-Length: 9\r\n\r\n123"};
+    static const char *const parts[] = {"GET /hel", "GET /hello HTTP/1.1\r\nHost: a\r\n",
+        "POST /size HTTP/1.1\r\n" H "Content-Length: 9\r\n\r\n123"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(parts); i++) {
         int fd = connect_here();
         struct hw_buf in = {0};

@@ -181,7 +181,8 @@ static void test_raw_requests(void **state) {
         int result = peer_ask(hw_http_server_port(server), cases[i].bytes, cases[i].size, &answer);
         bool good = result == 0 && answer.status == cases[i].status && answer.close == cases[i].close;
         if (good && cases[i].body)
-            good = answer.body.size == strlen(cases[i].body) && (answer.body.size == 0 || memcmp(answer.body.data, cases[i].body, answer.body.size) == 0);
+            good = answer.body.size == strlen(cases[i].body) &&
+                   (answer.body.size == 0 || memcmp(answer.body.data, cases[i].body, answer.body.size) == 0);
         if (good && result == 0)
             good = peer_header(&answer, "Date") && (answer.status == 204 || peer_header(&answer, "Content-Length"));
         failures += !good;

@@ -9,7 +9,8 @@
 #include <cmocka.h>
 
 static void test_good_texts(void **state) {
-    static const char *const texts[] = {"{}", "[]", "null", "0", "-0.5e-3", "\"\\u00fc\\ud83d\\ude00\"", " \t\r\n{\"a\":[1,2,{\"b\":null}]} ",
+    static const char *const texts[] = {"{}", "[]", "null", "0", "-0.5e-3", "\"\\u00fc\\ud83d\\ude00\"",
+        " \t\r\n{\"a\":[1,2,{\"b\":null}]} ",
         "18446744073709551616", "1e999", "[[[[]]],[[[]]]]"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(texts); i++) {
         HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
@@ -99,7 +100,8 @@ static void test_depth_is_limited(void **state) {
 }
 
 static void test_members(void **state) {
-    static const char text[] = "{\"s\":\"x\",\"i\":-5,\"u\":18446744073709551615,\"big\":99999999999999999999,\"r\":1.5,\"b\":true,\"n\":null}";
+    static const char text[] = "{\"s\":\"x\",\"i\":-5,\"u\":18446744073709551615,\"big\":99999999999999999999,"
+                               "\"r\":1.5,\"b\":true,\"n\":null}";
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
     struct hw_err err = {0};
     assert_int_equal(hw_json_parse(text, sizeof(text) - 1, &doc, &err), 0);

@@ -41,6 +41,20 @@ int hw_table_name_check(const char *table, struct hw_err *err)
     return hw_table_name_split(table, &name, err);
 }
 
+/* REST joins the levels of a namespace by 0x1F. */
+int hw_table_name_any(const char *table, struct hw_table_name *out)
+{
+    const char *dot = strrchr(table, '.');
+    if (!dot || (size_t)(dot - table) >= sizeof(out->space) || strlen(dot + 1) >= sizeof(out->name))
+        return -1;
+    snprintf(out->space, sizeof(out->space), "%.*s", (int)(dot - table), table);
+    snprintf(out->name, sizeof(out->name), "%s", dot + 1);
+    for (char *p = out->space; *p; p++)
+        if (*p == '.')
+            *p = 0x1f;
+    return 0;
+}
+
 void hw_names_add(struct hw_names *names, const char *name)
 {
     if (names->count == names->capacity) {
@@ -229,9 +243,15 @@ static int each_page(const char *url, const char *array, void (*visit)(yyjson_va
     return hw_err_set(err, HW_ERR_DATA, 0, "the catalog never ends its list of %s", array);
 }
 
+struct space_visit {
+    struct hw_names *out;
+    const char *parent; /* "" = the top */
+};
+
 static void add_namespace(yyjson_val *item, void *arg)
 {
-    struct hw_names *names = arg;
+    struct space_visit *visit = arg;
+    size_t parent = strlen(visit->parent);
     HW_CLEANUP(hw_buf_done) struct hw_buf joined = {0};
     size_t i, max;
     yyjson_val *level;
@@ -241,8 +261,10 @@ static void add_namespace(yyjson_val *item, void *arg)
             hw_buf_add_char(&joined, '\x1f'); /* how REST joins levels */
         hw_buf_add_str(&joined, yyjson_is_str(level) ? yyjson_get_str(level) : "");
     }
-    if (names->count < TABLES_LIMIT)
-        hw_names_add(names, hw_buf_str(&joined));
+    const char *name = hw_buf_str(&joined);
+    /* A catalog without nesting may answer with the top again: only true children count. */
+    if (visit->out->count < TABLES_LIMIT && (parent == 0 || (strncmp(name, visit->parent, parent) == 0 && name[parent] == 0x1f)))
+        hw_names_add(visit->out, name);
 }
 
 struct table_visit {
@@ -272,8 +294,16 @@ int hw_catalog_list(struct hw_catalog_client *client, struct hw_names *out, stru
 {
     HW_CLEANUP(hw_names_done) struct hw_names spaces = {0};
     HW_CLEANUP(hw_freep) char *url = hw_xasprintf("%s/namespaces", client->base);
-    HW_TRY(each_page(url, "namespaces", add_namespace, &spaces, err));
-    for (size_t i = 0; i < spaces.count; i++) {
+    struct space_visit top = {&spaces, ""};
+    HW_TRY(each_page(url, "namespaces", add_namespace, &top, err));
+    for (size_t i = 0; i < spaces.count; i++) { /* grows while it is walked: children are added at its end */
+        HW_CLEANUP(hw_buf_done) struct hw_buf children = {0};
+        hw_buf_printf(&children, "%s?parent=", url);
+        add_segment(&children, spaces.items[i]);
+        HW_CLEANUP(hw_freep) char *parent = hw_xstrdup(spaces.items[i]);
+        struct space_visit nested = {&spaces, parent};
+        if (each_page(hw_buf_str(&children), "namespaces", add_namespace, &nested, err) < 0 && err->code != 404)
+            return -1;
         HW_CLEANUP(hw_buf_done) struct hw_buf tables = {0};
         struct table_visit visit = {out, spaces.items[i]};
         hw_buf_printf(&tables, "%s/namespaces/", client->base);

@@ -14,6 +14,8 @@ struct hw_table_name {
     char space[201], name[201];
 };
 HW_MUST_CHECK int hw_table_name_split(const char *table, struct hw_table_name *out, struct hw_err *err);
+/* Any engine's table as hw_catalog_list names it: "a.b.clicks" is clicks of the namespace a, b. -1 when it is none. */
+int hw_table_name_any(const char *table, struct hw_table_name *out);
 
 /* The answer's document. HW_ERR_DATA with code 404: there is no such table or namespace. */
 HW_MUST_CHECK int hw_catalog_load(struct hw_catalog_client *client, const struct hw_table_name *table, bool all_snapshots,

@@ -67,7 +67,6 @@ int hw_duckdb_open(const struct hw_duckdb_setting *settings, duckdb_database *ou
 {
     static const struct hw_duckdb_setting always[] = {{"autoinstall_known_extensions", "false"},
                                                       {"autoload_known_extensions", "false"},
-                                                      {"TimeZone", "UTC"},
                                                       {NULL, NULL}};
     HW_TRY(hw_duckdb_load(err));
     duckdb_config config = NULL;
@@ -89,6 +88,10 @@ int hw_duckdb_open(const struct hw_duckdb_setting *settings, duckdb_database *ou
     if (api.connect(*out_db, out_con) == DuckDBError) {
         api.close(out_db);
         return hw_err_set(err, HW_ERR_FATAL, 0, "DuckDB gives no connection");
+    }
+    if (hw_duckdb_exec(*out_con, "SET GLOBAL TimeZone = 'UTC'", err) < 0) {
+        hw_duckdb_close(out_db, out_con);
+        return -1;
     }
     return 0;
 }

@@ -93,7 +93,7 @@ export function Choice<T extends string>({ name, label, value, options, errors, 
               name={name}
               value={o.value}
               checked={o.value === value}
-              aria-invalid={errors.length > 0}
+              data-invalid={errors.length > 0}
               aria-describedby={`${id}-${o.value}`}
               aria-label={o.label}
               onChange={() => onChange(o.value)}

@@ -126,9 +126,8 @@ export function Shell() {
           Data Highway
         </Link>
         {NAV.map((n) => {
-          const active = n.to === '/' ? path === '/' : path === n.to || path.startsWith(`${n.to}/`);
           return (
-            <Link key={n.to} to={n.to} className={css.item} data-active={active} aria-current={active ? 'page' : undefined} activeProps={{}}>
+            <Link key={n.to} to={n.to} className={css.item} activeOptions={{ exact: n.to === '/', includeSearch: false }} activeProps={{}}>
               <Icon name={n.icon} />
               {n.label}
               <kbd aria-hidden="true">g {n.key}</kbd>
@@ -139,14 +138,14 @@ export function Shell() {
       </nav>
       <header className={css.bar}>
         <Crumbs path={path} />
-        <button type="button" className={css.find} onClick={() => setOpen('palette')} aria-label="Find or do anything" aria-keyshortcuts="Control+K Meta+K">
+        <button type="button" className={css.find} onClick={() => setOpen('palette')} aria-keyshortcuts="Control+K Meta+K">
           <Icon name="search" />
           <span>Find…</span>
           <kbd aria-hidden="true">{commandKey} K</kbd>
         </button>
         {info && (
-          <span className={css.env} data-production={production} title="Environment">
-            {info.environment}
+          <span className={css.env} data-production={production} title="Name of this installation">
+            {info.environment} environment
           </span>
         )}
         <Segmented

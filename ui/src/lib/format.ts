@@ -50,14 +50,16 @@ export function plural(count: string | number, one: string, many = `${one}s`): s
   return `${groupDigits(count)} ${String(count) === '1' ? one : many}`;
 }
 
+function two(big: number, bigUnit: string, small: number, smallUnit: string): string {
+  return small > 0 ? `${big} ${bigUnit} ${small} ${smallUnit}` : `${big} ${bigUnit}`;
+}
+
 /* How long, in at most two units: 850 ms, 4.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function humanDuration(ms: number): string {
   if (ms < 0) ms = 0;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
-  const two = (big: number, bigUnit: string, small: number, smallUnit: string) =>
-    small > 0 ? `${big} ${bigUnit} ${small} ${smallUnit}` : `${big} ${bigUnit}`;
   if (seconds < 3600) return two(Math.floor(seconds / 60), 'min', seconds % 60, 's');
   const minutes = Math.floor(seconds / 60);
   if (minutes < 24 * 60) return two(Math.floor(minutes / 60), 'h', minutes % 60, 'min');

@@ -176,7 +176,7 @@ export function FlowPage() {
               since <Ago at={status.since} />
             </>
           )}
-          {status.why && `: ${status.why}`}
+          {status.why && status.state !== 'failing' && status.state !== 'unknown' && `: ${status.why}`}
         </span>
       }
       actions={

@@ -192,7 +192,7 @@ export function FlowNew() {
   const refuse = (errors: FieldError[], fault: unknown = null) => {
     setRefused({ for: key, errors, fault });
     setStarting(false);
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 0);
+    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-invalid="true"]:checked')?.focus(), 0);
   };
   const start = async () => {
     if (starting) return;

@@ -38,6 +38,7 @@ export function Home() {
   }
 
   const unlanded = topics.items.find((t) => t.flows.length === 0 && t.messages !== '0' && !t.name.startsWith('dlq.'));
+  const failing = flows?.find((f) => f.status.state === 'failing');
   const unfinished = draft !== null && draft.touched.length > 0 ? draft : null;
   const newest = tables.reduce<(typeof tables)[number] | null>((a, t) => (a === null || (t.updated_at ?? '') > (a.updated_at ?? '') ? t : a), null);
   const command = sendEvent(info, 'web.clicks');
@@ -82,7 +83,16 @@ export function Home() {
         </section>
       ) : (
         <section className={css.next} aria-label="What to do next">
-          {unlanded ? (
+          {failing ? (
+            <>
+              <p>
+                The flow {failing.name} is failing: {failing.status.why}
+              </p>
+              <Link to="/flows/$flow" params={{ flow: failing.name }} className={buttonClass({ look: 'accent', size: 'large' })}>
+                See what to do
+              </Link>
+            </>
+          ) : unlanded ? (
             <>
               <p>
                 <Link to="/topics/$topic" params={{ topic: unlanded.name }}>

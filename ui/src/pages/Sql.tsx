@@ -79,7 +79,6 @@ function TableList({ onPick }: { onPick: (table: string) => void }) {
 function Result({ answer, busy }: { answer: SqlAnswer; busy: boolean }) {
   const [open, setOpen] = useState<number | null>(null);
   const { zone } = usePrefs();
-  useEffect(() => setOpen(null), [answer]);
   useKeys({ Escape: () => setOpen(null) });
   const row = open === null ? undefined : answer.rows[open];
   return (
@@ -211,7 +210,7 @@ export function Sql() {
           </div>
         )}
         {answer.isFetching && !answer.data && <Skeleton width="100%" height={220} />}
-        {answer.data && !problem && <Result answer={answer.data} busy={answer.isFetching} />}
+        {answer.data && !problem && <Result key={answer.dataUpdatedAt} answer={answer.data} busy={answer.isFetching} />}
         {run === 0 && (
           <p className={css.hint}>
             {tables.length > 0

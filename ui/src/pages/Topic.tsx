@@ -8,7 +8,7 @@ import { DataGrid } from '../components/DataGrid';
 import { Icon } from '../components/icons';
 import { Card, Page, Stats } from '../components/Page';
 import { RecordViewer } from '../components/RecordViewer';
-import { Ago, AsOf, At, Button, buttonClass, Command, CopyButton, Empty, Fault, Segmented, Skeleton, StatusPill } from '../components/ui';
+import { Ago, AsOf, At, Button, buttonClass, Command, Empty, Fault, Segmented, Skeleton, StatusPill } from '../components/ui';
 import { readTopic, sendEvent } from '../lib/commands';
 import { eventKey, flattenEvents } from '../lib/events';
 import { groupDigits, humanBytes, humanCount, humanRate, plural } from '../lib/format';
@@ -219,10 +219,7 @@ function Snippets({ topic }: { topic: string }) {
     <Card
       title="Use it from your code"
       tools={
-        <div className={pageCss.actions}>
-          <Segmented label="Language" value={shown.name} options={all.map((s) => ({ value: s.name, label: s.name }))} onChange={setWhich} />
-          <CopyButton text={shown.text} label="Copy the snippet" words="Copy" />
-        </div>
+        <Segmented label="Language" value={shown.name} options={all.map((s) => ({ value: s.name, label: s.name }))} onChange={setWhich} />
       }
     >
       <Command label={`${shown.name} snippet`} text={shown.text} />
@@ -292,7 +289,7 @@ export function TopicPage() {
       )}
       <nav className={uiCss.tabs} aria-label="Parts of this topic">
         {tabs.map((t) => (
-          <Link key={t.id} to="/topics/$topic" params={{ topic }} search={t.id === 'events' ? {} : { tab: t.id }} replace activeProps={{}} aria-current={tab === t.id ? 'page' : undefined}>
+          <Link key={t.id} to="/topics/$topic" params={{ topic }} search={t.id === 'events' ? (s) => ({ at: s.at }) : { tab: t.id }} replace activeProps={{}} activeOptions={{ exact: true, includeSearch: true }}>
             {t.label}
           </Link>
         ))}

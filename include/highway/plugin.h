@@ -39,6 +39,8 @@ struct hw_sink_ops {
      * committed to the group; leave it empty to say "not yet". force: make all that was put durable now. */
     int (*flush)(void *self, bool force, struct hw_offsets *out_durable, struct hw_err *err);
     void (*stop)(void *self); /* called once after a good start */
+    /* How many tasks make sense, 1…max (the user's tasks.max). NULL = max. */
+    int (*task_count)(const struct hw_config *config, int max);
 };
 
 /* A source offset: two JSON objects as text, partition and offset, exactly as they go into the offsets topic
@@ -68,6 +70,8 @@ struct hw_source_ops {
     /* All records of earlier polls up to here are acknowledged by Kafka and their offsets stored. NULL = fine. */
     int (*commit)(void *self, struct hw_err *err);
     void (*stop)(void *self);
+    /* How many tasks make sense, 1…max (the user's tasks.max). NULL = 1; each task finds its share by task->id of task->count. */
+    int (*task_count)(const struct hw_config *config, int max);
 };
 
 /* What a loadable plugin exports as `const struct hw_plugin hw_plugin_v1`; built-in ones are listed in connectors/builtin.c. */

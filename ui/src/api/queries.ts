@@ -40,7 +40,8 @@ export const topicsQuery = (q: string, sort: TopicSort, internal: boolean) =>
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
-    refetchInterval: POLL_MS,
+    /* Every page that was scrolled to is asked again, so a long list goes slower. */
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 2 ? 5 * POLL_MS : POLL_MS),
   });
 
 export const topicQuery = (topic: string) =>

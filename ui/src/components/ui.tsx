@@ -4,7 +4,7 @@ import type { ButtonHTMLAttributes, ReactNode, RefObject } from 'react';
 import { problemOf } from '../api/client';
 import type { FlowStatus } from '../api/client';
 import { POLL_MS } from '../api/queries';
-import { clock, humanAge, instant } from '../lib/format';
+import { clock, humanAge, humanDuration, instant } from '../lib/format';
 import { useNow } from '../lib/now';
 import { usePrefs } from '../lib/prefs';
 import { Icon } from './icons';
@@ -84,6 +84,19 @@ export function Ago({ at, none = 'never' }: { at: string | null | undefined; non
   return (
     <time dateTime={at} title={instant(date, zone)}>
       {humanAge(date.getTime(), now)}
+    </time>
+  );
+}
+
+/* "for 3 min": how long something has been so. */
+export function For({ since }: { since: string }) {
+  const now = useNow();
+  const { zone } = usePrefs();
+  const date = new Date(since);
+  const ms = Math.max(now - date.getTime(), 0);
+  return (
+    <time dateTime={since} title={`since ${instant(date, zone)}`}>
+      for {humanDuration(ms < 60_000 ? Math.max(Math.floor(ms / 1000), 1) * 1000 : Math.floor(ms / 60_000) * 60_000).replace('.0 s', ' s')}
     </time>
   );
 }

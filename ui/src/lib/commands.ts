@@ -14,7 +14,7 @@ export function putFlow(info: Info | undefined, name: string, spec: FlowSpec): s
   const admin = info?.urls.admin ?? location.origin;
   return `curl -X PUT ${admin}/v1/flows/${name} \\
   -H 'Content-Type: application/json' \\
-  -d ${quote(JSON.stringify(spec))}`;
+  -d ${quote(JSON.stringify(spec, null, 2))}`;
 }
 
 export function readTopic(info: Info | undefined, topic: string): { name: string; text: string }[] {

@@ -6,7 +6,7 @@ import type { Flow, RowSet } from '../api/client';
 import { flowQuery, infoQuery, queryClient } from '../api/queries';
 import { Icon } from '../components/icons';
 import { Card, Page, Stats } from '../components/Page';
-import { Ago, AsOf, At, Button, buttonClass, Command, Fault, Notice, showToast, Skeleton, stateWord, StatusPill } from '../components/ui';
+import { Ago, AsOf, At, Button, buttonClass, Command, Fault, For, Notice, showToast, Skeleton, stateWord, StatusPill } from '../components/ui';
 import { putFlow } from '../lib/commands';
 import { groupDigits, humanCount, humanDuration, sqlTime } from '../lib/format';
 import { newestRowsSql } from '../lib/names';
@@ -173,7 +173,7 @@ export function FlowPage() {
           {status.since && (
             <>
               {' '}
-              since <Ago at={status.since} />
+              <For since={status.since} />
             </>
           )}
           {status.why && status.state !== 'failing' && status.state !== 'unknown' && `: ${status.why}`}
@@ -235,7 +235,10 @@ export function FlowPage() {
           {flow.first_row ? (
             <FirstRow rows={flow.first_row} />
           ) : (
-            <p className={pageCss.second}>{arrived ? 'The row can be queried; it is not shown here.' : 'It shows here as soon as SQL can see it.'}</p>
+            <p className={css.wait}>
+              {!arrived && <span className={css.lanes} aria-hidden="true" />}
+              {arrived ? 'The row can be queried; it is not shown here.' : 'It shows here as soon as SQL can see it.'}
+            </p>
           )}
         </Card>
       </div>

@@ -325,7 +325,7 @@ export interface components {
             messages: components["schemas"]["Int64"];
             /** @description Over the last minute or the time since the admin role started if shorter; null when not known yet. */
             messages_per_minute: number | null;
-            /** @description Consumer groups with a committed position in this topic */
+            /** @description Consumer groups with a committed position in this topic, flows included; null when not known. */
             consumers: number | null;
             /** @description Names of flows that read it. */
             flows: string[];
@@ -372,7 +372,7 @@ export interface components {
             offset: components["schemas"]["Int64"];
             /** @description When the log took it. */
             timestamp: components["schemas"]["Time"];
-            /** @description Key text (or base64 */
+            /** @description Key text (or base64, see `key_encoding`); null when there is none. */
             key: string | null;
             /**
              * @default utf8
@@ -513,7 +513,7 @@ export interface components {
             since: components["schemas"]["Time"];
             /** @description One sentence. */
             why: string;
-            /** @description What to do (failing */
+            /** @description What to do (failing, unknown). */
             hint?: string;
             /** @description The worker's whole error text (failing). */
             trace?: string;
@@ -565,7 +565,7 @@ export interface components {
                 ms: number;
                 /** @description What was seen; may be empty. */
                 detail: string;
-                /** @description The fix */
+                /** @description The fix, for warn and fail. */
                 hint?: string;
                 /** @description The field it belongs to. */
                 pointer?: string;

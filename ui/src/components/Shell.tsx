@@ -160,7 +160,7 @@ export function Shell() {
         <Segmented label="Theme" value={prefs.theme} options={themes} onChange={(theme) => setPrefs({ theme })} />
         <Button look="quiet" iconOnly icon="question" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => setOpen('shortcuts')} />
       </header>
-      <main className={css.main} id="content" tabIndex={-1} ref={main}>
+      <main className={css.main} id="content" data-scroll-restoration-id="content" tabIndex={-1} ref={main}>
         <ConnectionNotice />
         <Outlet />
       </main>

@@ -145,7 +145,7 @@ export function Topics() {
           {query.isError && !query.data && <Fault error={query.error} what="The topics could not be listed" onRetry={() => void query.refetch()} />}
           {(query.data || query.isPending) && (
             <div className={css.list}>
-              <div className={css.scroller} ref={scroller}>
+              <div className={css.scroller} ref={scroller} data-scroll-restoration-id="topics">
                 <div role="table" aria-label="Topics" aria-rowcount={total + 1} aria-busy={query.isPending}>
                   <div role="rowgroup">
                     <div role="row" className={cx(css.row, css.head)}>

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'react';
-import { jsonText, plainText, prettyJson, tryParseJson } from '../lib/json';
+import { jsonText, JsonSyntaxError, parseJson, plainText, prettyJson } from '../lib/json';
 import type { JsonNode } from '../lib/json';
 import css from './RecordViewer.module.css';
 import { CopyButton, Segmented } from './ui';
@@ -72,9 +72,17 @@ function Branch({ name, path, node, depth }: { name: string | null; path: string
   );
 }
 
+function read(text: string): { node: JsonNode | null; why: string | null } {
+  try {
+    return { node: parseJson(text), why: null };
+  } catch (error) {
+    return { node: null, why: error instanceof JsonSyntaxError ? error.message : 'it cannot be read as JSON' };
+  }
+}
+
 /* A value as tree, pretty text or the raw bytes' text. Numbers are never parsed, so they show as they were sent. */
 export function RecordViewer({ text }: { text: string }) {
-  const node = useMemo(() => tryParseJson(text), [text]);
+  const { node, why } = useMemo(() => read(text), [text]);
   const [view, setView] = useState<'tree' | 'pretty' | 'raw'>('tree');
   const shown = node ? view : 'raw';
   const body = shown === 'pretty' && node ? prettyJson(node) : text;
@@ -91,12 +99,13 @@ export function RecordViewer({ text }: { text: string }) {
                   { value: 'pretty', label: 'Pretty' },
                   { value: 'raw', label: 'Raw' },
                 ]
-              : [{ value: 'raw', label: 'Raw: not JSON' }]
+              : [{ value: 'raw', label: 'Raw' }]
           }
           onChange={setView}
         />
         <CopyButton text={() => (shown === 'pretty' && node ? prettyJson(node) : shown === 'tree' && node ? jsonText(node) : text)} label="Copy the value" words="Copy" />
       </div>
+      {why && <p className={css.why}>Shown as it came, not as a tree: {why}.</p>}
       {shown === 'tree' && node ? (
         <ul className={css.tree}>
           <Branch name={null} path="$" node={node} depth={0} />

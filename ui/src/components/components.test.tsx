@@ -18,7 +18,8 @@ test('the record viewer shows numbers as sent, in tree, pretty and raw', () => {
 
 test('what is no JSON is shown raw', () => {
   render(<RecordViewer text="not json" />);
-  expect(screen.getByRole('button', { name: 'Raw: not JSON' })).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Tree' })).toBeNull();
+  expect(screen.getByText(/not as a tree: unexpected character at character 1/)).toBeTruthy();
   expect(screen.getByText('not json')).toBeTruthy();
 });
 

@@ -1,7 +1,8 @@
 /* The write side of an event: check the envelope, fill what is missing, write the form that goes to Kafka.
  *
- * The envelope's own members are few and strict, so that every reader may rely on them; the payload is the user's and its bytes
- * are copied as they came (design §5). Text and parsed value are walked side by side: the parser keeps the order of members. */
+ * The envelope's own members are few and strict, so that every reader may rely on them; the payload is the user's and
+ * its bytes are copied as they came (design §5). Text and parsed value are walked side by side: the parser keeps the
+ * order of members. */
 #include "event/envelope.h"
 #include "event/span.h"
 
@@ -19,8 +20,7 @@ enum meta { META_ID, META_TIMESTAMP, META_VERSION, META_COUNT };
 static const char *const member_names[] = {"metadata", "payload", "event_name", NULL};
 static const char *const meta_names[] = {"id", "timestamp", "version", NULL};
 
-static const char *type_name(yyjson_val *value)
-{
+static const char *type_name(yyjson_val *value) {
     switch (yyjson_get_type(value)) {
     case YYJSON_TYPE_NULL:
         return "null";
@@ -40,8 +40,7 @@ static const char *type_name(yyjson_val *value)
     }
 }
 
-static int find_name(const char *const *names, yyjson_val *key)
-{
+static int find_name(const char *const *names, yyjson_val *key) {
     for (int i = 0; names[i]; i++) {
         if (yyjson_equals_str(key, names[i]))
             return i;
@@ -50,8 +49,7 @@ static int find_name(const char *const *names, yyjson_val *key)
 }
 
 /* One step of a JSON pointer (RFC 6901) after prefix. */
-static void pointer(char out[200], const char *prefix, const char *name)
-{
+static void pointer(char out[200], const char *prefix, const char *name) {
     size_t at = (size_t)snprintf(out, 200, "%s/", prefix);
     for (; *name && at < 197; name++) {
         if (*name == '~' || *name == '/') {
@@ -64,25 +62,26 @@ static void pointer(char out[200], const char *prefix, const char *name)
     out[at] = '\0';
 }
 
-static void fault_unknown(struct hw_event *event, const char *prefix, const char *where, const char *key, const char *const *names)
-{
+static void fault_unknown(struct hw_event *event, const char *prefix, const char *where, const char *key,
+                          const char *const *names) {
     char path[200];
     pointer(path, prefix, key);
     const char *near = hw_nearest(key, names);
     if (near)
-        hw_event_fault_add(event, path, "additionalProperties", "a member of the envelope", key,
-                           "%s has the unknown member \"%.60s\"; did you mean \"%s\"? Fields of your own go into \"payload\"", where,
-                           key, near);
+        hw_event_fault_add(
+            event, path, "additionalProperties", "a member of the envelope", key,
+            "%s has the unknown member \"%.60s\"; did you mean \"%s\"? Fields of your own go into \"payload\"", where,
+            key, near);
     else
         hw_event_fault_add(event, path, "additionalProperties", "a member of the envelope", key,
                            "%s has the unknown member \"%.60s\"; fields of your own go into \"payload\"", where, key);
 }
 
 /* A string without control characters of 1..max bytes; copied to out. Returns false after adding a fault. */
-static bool take_string(struct hw_event *event, yyjson_val *value, const char *path, size_t max, char *out)
-{
+static bool take_string(struct hw_event *event, yyjson_val *value, const char *path, size_t max, char *out) {
     if (!yyjson_is_str(value)) {
-        hw_event_fault_add(event, path, "type", "string", type_name(value), "%s must be a string, not %s", path + 1, type_name(value));
+        hw_event_fault_add(event, path, "type", "string", type_name(value), "%s must be a string, not %s", path + 1,
+                           type_name(value));
         return false;
     }
     const char *text = yyjson_get_str(value);
@@ -91,8 +90,8 @@ static bool take_string(struct hw_event *event, yyjson_val *value, const char *p
         char expected[40], got[40];
         snprintf(expected, sizeof(expected), "1 to %zu bytes", max);
         snprintf(got, sizeof(got), "%zu bytes", size);
-        hw_event_fault_add(event, path, size ? "maxLength" : "minLength", expected, got, "%s has %s, allowed are %s%s", path + 1, got,
-                           expected, size ? "" : "; leave it out to have it filled in");
+        hw_event_fault_add(event, path, size ? "maxLength" : "minLength", expected, got, "%s has %s, allowed are %s%s",
+                           path + 1, got, expected, size ? "" : "; leave it out to have it filled in");
         return false;
     }
     for (size_t i = 0; i < size; i++) {
@@ -107,31 +106,32 @@ static bool take_string(struct hw_event *event, yyjson_val *value, const char *p
     return true;
 }
 
-static void take_timestamp(struct hw_event *event, yyjson_val *value)
-{
+static void take_timestamp(struct hw_event *event, yyjson_val *value) {
     static const char path[] = "/metadata/timestamp";
     if (!yyjson_is_str(value)) {
         hw_event_fault_add(event, path, "type", "string", type_name(value),
-                           "metadata.timestamp must be a string such as \"2026-11-20T20:00:00Z\", not %s", type_name(value));
+                           "metadata.timestamp must be a string such as \"2026-11-20T20:00:00Z\", not %s",
+                           type_name(value));
         return;
     }
     int64_t us;
     if (hw_time_parse_us(yyjson_get_str(value), yyjson_get_len(value), &us) || us < TIME_MIN_US || us > TIME_MAX_US) {
-        hw_event_fault_add(event, path, "format", "date-time of RFC 3339", yyjson_get_str(value),
-                           "metadata.timestamp \"%.60s\" is no RFC 3339 time; write it as \"2026-11-20T20:00:00.123Z\" or with a zone "
-                           "such as +02:00",
-                           yyjson_get_str(value));
+        hw_event_fault_add(
+            event, path, "format", "date-time of RFC 3339", yyjson_get_str(value),
+            "metadata.timestamp \"%.60s\" is no RFC 3339 time; write it as \"2026-11-20T20:00:00.123Z\" or with a zone "
+            "such as +02:00",
+            yyjson_get_str(value));
         return;
     }
     event->timestamp_us = us;
 }
 
-static void check_metadata(struct hw_event *event, yyjson_val *metadata, char version[VERSION_MAX + 1])
-{
+static void check_metadata(struct hw_event *event, yyjson_val *metadata, char version[VERSION_MAX + 1]) {
     if (!yyjson_is_obj(metadata)) {
-        hw_event_fault_add(event, "/metadata", "type", "object", type_name(metadata),
-                           "metadata must be an object with id, timestamp and version, not %s; leave it out to have it filled in",
-                           type_name(metadata));
+        hw_event_fault_add(
+            event, "/metadata", "type", "object", type_name(metadata),
+            "metadata must be an object with id, timestamp and version, not %s; leave it out to have it filled in",
+            type_name(metadata));
         return;
     }
     unsigned seen = 0;
@@ -146,7 +146,8 @@ static void check_metadata(struct hw_event *event, yyjson_val *metadata, char ve
         if (seen & (1u << which)) {
             char path[200];
             pointer(path, "/metadata", meta_names[which]);
-            hw_event_fault_add(event, path, "unique", "once", "twice", "metadata has \"%s\" twice; keep one", meta_names[which]);
+            hw_event_fault_add(event, path, "unique", "once", "twice", "metadata has \"%s\" twice; keep one",
+                               meta_names[which]);
             continue;
         }
         seen |= 1u << which;
@@ -160,19 +161,20 @@ static void check_metadata(struct hw_event *event, yyjson_val *metadata, char ve
 }
 
 /* Walks the envelope; payload is the span of its text, empty when there is none that can be used. */
-static void check_envelope(struct hw_event *event, yyjson_val *root, const uint8_t *text, const uint8_t *end, const char *topic,
-                           char version[VERSION_MAX + 1], struct hw_slice *out_payload)
-{
+static void check_envelope(struct hw_event *event, yyjson_val *root, const uint8_t *text, const uint8_t *end,
+                           const char *topic, char version[VERSION_MAX + 1], struct hw_slice *out_payload) {
     yyjson_val *payload = yyjson_obj_get(root, "payload");
     if (!payload)
-        hw_event_fault_add(event, "/payload", "required", "object", "nothing",
-                           "the event has no \"payload\"; send {\"payload\":{…}}, or add ?wrap=1 to the address to have bare objects "
-                           "wrapped");
+        hw_event_fault_add(
+            event, "/payload", "required", "object", "nothing",
+            "the event has no \"payload\"; send {\"payload\":{…}}, or add ?wrap=1 to the address to have bare objects "
+            "wrapped");
     unsigned seen = 0;
     const uint8_t *at = hw_span_blanks(text, end) + 1, *begin, *stop;
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
-        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop) : hw_span_last_member(&at, end, &begin, &stop)))
+        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop)
+                                              : hw_span_last_member(&at, end, &begin, &stop)))
             break;
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         int which = find_name(member_names, key);
@@ -183,7 +185,8 @@ static void check_envelope(struct hw_event *event, yyjson_val *root, const uint8
         if (seen & (1u << which)) {
             char path[200];
             pointer(path, "", member_names[which]);
-            hw_event_fault_add(event, path, "unique", "once", "twice", "the event has \"%s\" twice; keep one", member_names[which]);
+            hw_event_fault_add(event, path, "unique", "once", "twice", "the event has \"%s\" twice; keep one",
+                               member_names[which]);
             continue;
         }
         seen |= 1u << which;
@@ -198,19 +201,18 @@ static void check_envelope(struct hw_event *event, yyjson_val *root, const uint8
             *out_payload = (struct hw_slice){begin, (size_t)(stop - begin)};
     }
     if (!topic && !(seen & (1u << MEMBER_EVENT_NAME)))
-        hw_event_fault_add(event, "/event_name", "required", "string", "nothing",
-                           "without a topic in the address the event must have an event_name, which names its topic; or send to "
-                           "/v1/events/{topic}");
+        hw_event_fault_add(
+            event, "/event_name", "required", "string", "nothing",
+            "without a topic in the address the event must have an event_name, which names its topic; or send to "
+            "/v1/events/{topic}");
 }
 
-static void add_text(struct hw_buf *out, const char *before, const char *text)
-{
+static void add_text(struct hw_buf *out, const char *before, const char *text) {
     hw_buf_add_str(out, before);
     hw_buf_add_json_str(out, text, strlen(text));
 }
 
-static void write_value(struct hw_event *event, const char *version, struct hw_slice payload)
-{
+static void write_value(struct hw_event *event, const char *version, struct hw_slice payload) {
     struct hw_buf *out = &event->value;
     char timestamp[28];
     hw_time_format_us(event->timestamp_us, timestamp);
@@ -225,24 +227,22 @@ static void write_value(struct hw_event *event, const char *version, struct hw_s
     hw_buf_add_char(out, '}');
 }
 
-static void reset(struct hw_event *event, int64_t received_us)
-{
+static void reset(struct hw_event *event, int64_t received_us) {
     hw_buf_clear(&event->value);
     event->id[0] = event->event_name[0] = '\0';
     event->timestamp_us = received_us;
     event->fault_count = 0;
 }
 
-int hw_event_normalise_value(yyjson_val *value, const void *raw, size_t size, const char *topic, int64_t received_us, unsigned flags,
-                             struct hw_event *event)
-{
+int hw_event_normalise_value(yyjson_val *value, const void *raw, size_t size, const char *topic, int64_t received_us,
+                             unsigned flags, struct hw_event *event) {
     reset(event, received_us);
     const uint8_t *text = raw, *end = text + size;
     char version[VERSION_MAX + 1] = "1";
     struct hw_slice payload = {0};
     if (!yyjson_is_obj(value)) {
-        hw_event_fault_add(event, "", "type", "object", type_name(value), "an event is an object {\"payload\":{…}}, not %s",
-                           type_name(value));
+        hw_event_fault_add(event, "", "type", "object", type_name(value),
+                           "an event is an object {\"payload\":{…}}, not %s", type_name(value));
     } else if (flags & HW_EVENT_WRAP) {
         payload.data = hw_span_blanks(text, end);
         payload.size = (size_t)(hw_span_value(payload.data, end) - payload.data);
@@ -265,8 +265,7 @@ int hw_event_normalise_value(yyjson_val *value, const void *raw, size_t size, co
     return 0;
 }
 
-int hw_event_normalise(const void *json, size_t size, const char *topic, int64_t received_us, struct hw_event *event)
-{
+int hw_event_normalise(const void *json, size_t size, const char *topic, int64_t received_us, struct hw_event *event) {
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
     struct hw_err err = {0};
     if (hw_json_parse(json, size, &doc, &err)) {
@@ -277,7 +276,6 @@ int hw_event_normalise(const void *json, size_t size, const char *topic, int64_t
     return hw_event_normalise_value(yyjson_doc_get_root(doc), json, size, topic, received_us, 0, event);
 }
 
-void hw_event_done(struct hw_event *event)
-{
+void hw_event_done(struct hw_event *event) {
     hw_buf_done(&event->value);
 }

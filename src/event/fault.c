@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the character that begins at p, by its first byte; text comes from the parser, so only cuts can make it bad. */
-static size_t char_size(const char *p)
-{
+/* Bytes of the character that begins at p, by its first byte; text comes from the parser, so only cuts can make it bad.
+ */
+static size_t char_size(const char *p) {
     uint8_t c = (uint8_t)*p;
     size_t size = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
     for (size_t i = 1; i < size; i++) {
@@ -17,9 +17,9 @@ static size_t char_size(const char *p)
     return size;
 }
 
-/* Copies what fits, whole characters only: neither this cut nor an earlier one leaves half a character in the answer. */
-static void copy_text(char *out, size_t capacity, const char *text)
-{
+/* Copies what fits, whole characters only: neither this cut nor an earlier one leaves half a character in the answer.
+ */
+static void copy_text(char *out, size_t capacity, const char *text) {
     size_t at = 0;
     while (*text) {
         size_t size = char_size(text);
@@ -36,9 +36,8 @@ static void copy_text(char *out, size_t capacity, const char *text)
     out[at] = '\0';
 }
 
-void hw_event_fault_add(struct hw_event *event, const char *path, const char *keyword, const char *expected, const char *got,
-                        const char *format, ...)
-{
+void hw_event_fault_add(struct hw_event *event, const char *path, const char *keyword, const char *expected,
+                        const char *got, const char *format, ...) {
     if (event->fault_count >= HW_ARRAY_SIZE(event->faults))
         return;
     struct hw_event_fault *fault = &event->faults[event->fault_count++];
@@ -54,14 +53,12 @@ void hw_event_fault_add(struct hw_event *event, const char *path, const char *ke
     copy_text(fault->text, sizeof(fault->text), text);
 }
 
-static void add_member(struct hw_buf *out, const char *key, const char *value)
-{
+static void add_member(struct hw_buf *out, const char *key, const char *value) {
     hw_buf_add_str(out, key);
     hw_buf_add_json_str(out, value, strlen(value));
 }
 
-void hw_event_faults_write(const struct hw_event *event, struct hw_buf *out)
-{
+void hw_event_faults_write(const struct hw_event *event, struct hw_buf *out) {
     hw_buf_add_char(out, '[');
     for (size_t i = 0; i < event->fault_count; i++) {
         const struct hw_event_fault *fault = &event->faults[i];

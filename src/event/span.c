@@ -2,21 +2,18 @@
 
 #include <string.h>
 
-static int is_blank(uint8_t c)
-{
+static int is_blank(uint8_t c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-const uint8_t *hw_span_blanks(const uint8_t *p, const uint8_t *end)
-{
+const uint8_t *hw_span_blanks(const uint8_t *p, const uint8_t *end) {
     while (p < end && is_blank(*p))
         p++;
     return p;
 }
 
 /* p at the opening quote. A quote ends the string unless an odd number of backslashes stands before it. */
-static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
-{
+static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end) {
     const uint8_t *begin = ++p;
     while (p < end && (p = memchr(p, '"', (size_t)(end - p)))) {
         const uint8_t *before = p;
@@ -30,8 +27,7 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
 }
 
 /* p at the opening bracket. Counting suffices: brackets are known to match. */
-static const uint8_t *skip_nested(const uint8_t *p, const uint8_t *end)
-{
+static const uint8_t *skip_nested(const uint8_t *p, const uint8_t *end) {
     enum { STRING = 1, OPEN, CLOSE };
     static const uint8_t kinds[256] = {['"'] = STRING, ['{'] = OPEN, ['['] = OPEN, ['}'] = CLOSE, [']'] = CLOSE};
     unsigned depth = 0;
@@ -50,8 +46,7 @@ static const uint8_t *skip_nested(const uint8_t *p, const uint8_t *end)
     return end;
 }
 
-const uint8_t *hw_span_value(const uint8_t *p, const uint8_t *end)
-{
+const uint8_t *hw_span_value(const uint8_t *p, const uint8_t *end) {
     if (p >= end)
         return end;
     if (*p == '"')
@@ -64,8 +59,7 @@ const uint8_t *hw_span_value(const uint8_t *p, const uint8_t *end)
 }
 
 /* Over blanks, a comma and (in an object) the key with its colon, to the first byte of a value. */
-static int to_value(const uint8_t **at, const uint8_t *end, int in_object)
-{
+static int to_value(const uint8_t **at, const uint8_t *end, int in_object) {
     const uint8_t *p = hw_span_blanks(*at, end);
     if (p < end && *p == ',')
         p = hw_span_blanks(p + 1, end);
@@ -81,8 +75,8 @@ static int to_value(const uint8_t **at, const uint8_t *end, int in_object)
     return 1;
 }
 
-int hw_span_next(const uint8_t **at, const uint8_t *end, int in_object, const uint8_t **out_begin, const uint8_t **out_end)
-{
+int hw_span_next(const uint8_t **at, const uint8_t *end, int in_object, const uint8_t **out_begin,
+                 const uint8_t **out_end) {
     if (!to_value(at, end, in_object))
         return 0;
     *out_begin = *at;
@@ -90,8 +84,7 @@ int hw_span_next(const uint8_t **at, const uint8_t *end, int in_object, const ui
     return 1;
 }
 
-int hw_span_last_member(const uint8_t **at, const uint8_t *end, const uint8_t **out_begin, const uint8_t **out_end)
-{
+int hw_span_last_member(const uint8_t **at, const uint8_t *end, const uint8_t **out_begin, const uint8_t **out_end) {
     if (!to_value(at, end, 1))
         return 0;
     *out_begin = *at;

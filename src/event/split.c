@@ -1,5 +1,5 @@
-/* The read side of an event: the parts of a stored envelope. Values in a topic may come from any producer, so the text is parsed
- * with the same strictness as at the door; what is not an envelope is the caller's to set aside. */
+/* The read side of an event: the parts of a stored envelope. Values in a topic may come from any producer, so the text
+ * is parsed with the same strictness as at the door; what is not an envelope is the caller's to set aside. */
 #include "event/envelope.h"
 #include "event/span.h"
 
@@ -7,34 +7,35 @@
 
 #define REGISTRY_PREFIX 5 /* 0x00 and a 32-bit schema id, as Confluent's serialisers write it */
 
-static int not_envelope(struct hw_err *err, const char *why)
-{
+static int not_envelope(struct hw_err *err, const char *why) {
     return hw_err_set(err, HW_ERR_DATA, 0, "not an event envelope {\"metadata\":{…},\"payload\":{…}}: %s", why);
 }
 
 /* Copies a string member; absent is "" unless it is required. */
-static int copy_member(yyjson_val *object, const char *name, bool required, char *out, size_t capacity, struct hw_err *err)
-{
+static int copy_member(yyjson_val *object, const char *name, bool required, char *out, size_t capacity,
+                       struct hw_err *err) {
     yyjson_val *value = yyjson_obj_get(object, name);
     out[0] = '\0';
     if (!value && !required)
         return 0;
     if (!yyjson_is_str(value) || (required && yyjson_get_len(value) == 0))
-        return hw_err_set(err, HW_ERR_DATA, 0, "not an event envelope: \"%s\" is %s", name, value ? "no usable string" : "missing");
+        return hw_err_set(err, HW_ERR_DATA, 0, "not an event envelope: \"%s\" is %s", name,
+                          value ? "no usable string" : "missing");
     size_t size = yyjson_get_len(value);
     if (size >= capacity || memchr(yyjson_get_str(value), 0, size))
-        return hw_err_set(err, HW_ERR_DATA, 0, "not an event envelope: \"%s\" is longer than %zu bytes or holds NUL", name,
-                          capacity - 1);
+        return hw_err_set(err, HW_ERR_DATA, 0, "not an event envelope: \"%s\" is longer than %zu bytes or holds NUL",
+                          name, capacity - 1);
     memcpy(out, yyjson_get_str(value), size + 1);
     return 0;
 }
 
-static int find_payload(yyjson_val *root, const uint8_t *text, const uint8_t *end, struct hw_slice *out, struct hw_err *err)
-{
+static int find_payload(yyjson_val *root, const uint8_t *text, const uint8_t *end, struct hw_slice *out,
+                        struct hw_err *err) {
     const uint8_t *at = hw_span_blanks(text, end) + 1, *begin, *stop;
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
-        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop) : hw_span_last_member(&at, end, &begin, &stop)))
+        if (!(yyjson_obj_iter_has_next(&iter) ? hw_span_next(&at, end, 1, &begin, &stop)
+                                              : hw_span_last_member(&at, end, &begin, &stop)))
             break;
         if (!yyjson_equals_str(key, "payload"))
             continue;
@@ -46,8 +47,7 @@ static int find_payload(yyjson_val *root, const uint8_t *text, const uint8_t *en
     return not_envelope(err, "\"payload\" is missing");
 }
 
-int hw_event_split(const void *json, size_t size, struct hw_event_parts *out, struct hw_err *err)
-{
+int hw_event_split(const void *json, size_t size, struct hw_event_parts *out, struct hw_err *err) {
     const uint8_t *text = json;
     if (size > REGISTRY_PREFIX && text[0] == 0) {
         text += REGISTRY_PREFIX;

@@ -3,7 +3,8 @@
  *   200 every event durable                 400 no event was JSON          413 every event too large
  *   207 mixed: read the results             422 every event invalid        503 none durable, try again (Retry-After)
  *
- * A row "retry" means Kafka did not confirm the event; it may yet be there, so a client that sends it again sends the same id. */
+ * A row "retry" means Kafka did not confirm the event; it may yet be there, so a client that sends it again sends the
+ * same id. */
 #include "ingest/answer.h"
 
 #include <stdio.h>
@@ -11,8 +12,7 @@
 
 const char *const hw_outcome_names[HW_OUTCOME_COUNT] = {"ok", "invalid", "retry"};
 
-static void add_number(struct hw_buf *out, int64_t value)
-{
+static void add_number(struct hw_buf *out, int64_t value) {
     char text[24], *p = text + sizeof(text);
     uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
     do
@@ -25,32 +25,38 @@ static void add_number(struct hw_buf *out, int64_t value)
 
 #define ADD_TEXT(out, literal) hw_buf_add((out), (literal), sizeof(literal) - 1)
 
-static void write_kafka_error(const struct hw_ingest_request *request, const struct hw_ingest_row *row, struct hw_buf *out)
-{
+static void write_kafka_error(const struct hw_ingest_request *request, const struct hw_ingest_row *row,
+                              struct hw_buf *out) {
     rd_kafka_resp_err_t error = row->kafka_error;
     char text[400];
     const char *keyword = "kafka";
     switch (error) {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         keyword = "size";
-        snprintf(text, sizeof(text), "Kafka refused the event as too large for this topic; send less in one event, or raise the topic's "
-                                     "max.message.bytes");
+        snprintf(text, sizeof(text),
+                 "Kafka refused the event as too large for this topic; send less in one event, or raise the topic's "
+                 "max.message.bytes");
         break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        snprintf(text, sizeof(text), "Kafka does not let this door write to the topic; ask the platform team for the right");
+        snprintf(text, sizeof(text),
+                 "Kafka does not let this door write to the topic; ask the platform team for the right");
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         keyword = "topic";
-        snprintf(text, sizeof(text), "the topic does not exist and Kafka does not create it by itself; create it first");
+        snprintf(text, sizeof(text),
+                 "the topic does not exist and Kafka does not create it by itself; create it first");
         break;
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-        snprintf(text, sizeof(text), "Kafka at %.200s did not confirm the event within %lld ms; send it again with the same id",
-                 hw_ingest_producer_brokers(request->ingest->producer), (long long)request->ingest->delivery_timeout_ms);
+        snprintf(text, sizeof(text),
+                 "Kafka at %.200s did not confirm the event within %lld ms; send it again with the same id",
+                 hw_ingest_producer_brokers(request->ingest->producer),
+                 (long long)request->ingest->delivery_timeout_ms);
         break;
     default:
         if (row->outcome == HW_OUTCOME_RETRY)
-            snprintf(text, sizeof(text), "Kafka did not confirm the event (%.200s); send it again with the same id", rd_kafka_err2str(error));
+            snprintf(text, sizeof(text), "Kafka did not confirm the event (%.200s); send it again with the same id",
+                     rd_kafka_err2str(error));
         else
             snprintf(text, sizeof(text), "Kafka refused the event: %.200s", rd_kafka_err2str(error));
         break;
@@ -65,8 +71,7 @@ static void write_kafka_error(const struct hw_ingest_request *request, const str
     ADD_TEXT(out, "}]");
 }
 
-static void write_row(const struct hw_ingest_request *request, uint32_t index, struct hw_buf *out)
-{
+static void write_row(const struct hw_ingest_request *request, uint32_t index, struct hw_buf *out) {
     const struct hw_ingest_row *row = &request->rows[index];
     ADD_TEXT(out, "{\"i\":");
     add_number(out, index);
@@ -94,8 +99,7 @@ static void write_row(const struct hw_ingest_request *request, uint32_t index, s
     hw_buf_add_char(out, '}');
 }
 
-static int status_of(const struct hw_ingest_request *request, const uint32_t counts[HW_OUTCOME_COUNT])
-{
+static int status_of(const struct hw_ingest_request *request, const uint32_t counts[HW_OUTCOME_COUNT]) {
     uint32_t received = request->row_count;
     if (counts[HW_OUTCOME_OK] == received)
         return 200;
@@ -108,16 +112,14 @@ static int status_of(const struct hw_ingest_request *request, const uint32_t cou
     return request->too_large == received ? 413 : 422;
 }
 
-void hw_ingest_answer_cors(const struct hw_ingest *ingest, struct hw_http_exchange *exchange)
-{
+void hw_ingest_answer_cors(const struct hw_ingest *ingest, struct hw_http_exchange *exchange) {
     if (!ingest->cors_origin[0] || !hw_http_header(exchange, "origin"))
         return;
     hw_http_set_header(exchange, "Access-Control-Allow-Origin", ingest->cors_origin);
     hw_http_set_header(exchange, "Access-Control-Expose-Headers", "Retry-After");
 }
 
-void hw_ingest_answer(struct hw_ingest_request *request)
-{
+void hw_ingest_answer(struct hw_ingest_request *request) {
     uint32_t counts[HW_OUTCOME_COUNT] = {0};
     for (uint32_t i = 0; i < request->row_count; i++)
         counts[request->rows[i].outcome]++;

@@ -6,15 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
-static bool flag(const struct hw_http_exchange *exchange, const char *name)
-{
+static bool flag(const struct hw_http_exchange *exchange, const char *name) {
     const char *value = hw_http_query(exchange, name);
     return value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
 }
 
 /* Each check answers itself and returns false when the request ends there. */
-static bool check_topic(struct hw_ingest *ingest, struct hw_http_exchange *exchange, const char *topic)
-{
+static bool check_topic(struct hw_ingest *ingest, struct hw_http_exchange *exchange, const char *topic) {
     switch (hw_ingest_topic_check(topic)) {
     case HW_TOPIC_BAD_NAME:
         hw_ingest_refuse(ingest, exchange, HW_REFUSED_TOPIC, 400, "topic_name",
@@ -22,15 +20,15 @@ static bool check_topic(struct hw_ingest *ingest, struct hw_http_exchange *excha
         return false;
     case HW_TOPIC_INTERNAL:
         hw_ingest_refuse(ingest, exchange, HW_REFUSED_TOPIC, 403, "topic_internal",
-                         "\"%.100s\" is internal to the system, events cannot be sent there; choose another topic", topic);
+                         "\"%.100s\" is internal to the system, events cannot be sent there; choose another topic",
+                         topic);
         return false;
     default:
         return true;
     }
 }
 
-static bool check_encoding(struct hw_ingest *ingest, struct hw_http_exchange *exchange)
-{
+static bool check_encoding(struct hw_ingest *ingest, struct hw_http_exchange *exchange) {
     const char *encoding = hw_http_header(exchange, "content-encoding");
     if (!encoding || !*encoding || strcasecmp(encoding, "identity") == 0)
         return true;
@@ -40,10 +38,10 @@ static bool check_encoding(struct hw_ingest *ingest, struct hw_http_exchange *ex
     return false;
 }
 
-static bool check_kafka(struct hw_ingest *ingest, struct hw_http_exchange *exchange)
-{
+static bool check_kafka(struct hw_ingest *ingest, struct hw_http_exchange *exchange) {
     if (atomic_load(&ingest->stopping)) {
-        hw_ingest_refuse(ingest, exchange, HW_REFUSED_OVERLOAD, 503, "stopping", "this door is being stopped; try again");
+        hw_ingest_refuse(ingest, exchange, HW_REFUSED_OVERLOAD, 503, "stopping",
+                         "this door is being stopped; try again");
         return false;
     }
     int64_t away_ms = hw_ingest_producer_away_ms(ingest->producer);
@@ -56,8 +54,7 @@ static bool check_kafka(struct hw_ingest *ingest, struct hw_http_exchange *excha
     return false;
 }
 
-static void take(struct hw_ingest *ingest, struct hw_http_exchange *exchange, bool dry_run)
-{
+static void take(struct hw_ingest *ingest, struct hw_http_exchange *exchange, bool dry_run) {
     hw_ingest_answer_cors(ingest, exchange);
     const char *topic = hw_http_param(exchange, "topic"), *report = hw_http_query(exchange, "report");
     if (topic && !check_topic(ingest, exchange, topic))
@@ -68,7 +65,8 @@ static void take(struct hw_ingest *ingest, struct hw_http_exchange *exchange, bo
     enum hw_shape shape = hw_ingest_shape(type);
     if (shape == HW_SHAPE_UNKNOWN) {
         hw_ingest_refuse(ingest, exchange, HW_REFUSED_CONTENT_TYPE, 415, "content_type",
-                         "Content-Type %.100s is not accepted; send application/json (one object or an array) or application/x-ndjson "
+                         "Content-Type %.100s is not accepted; send application/json (one object or an array) or "
+                         "application/x-ndjson "
                          "(one object a line), with curl: -H 'Content-Type: application/json'",
                          type);
         return;
@@ -79,7 +77,8 @@ static void take(struct hw_ingest *ingest, struct hw_http_exchange *exchange, bo
         return;
     }
     if (report && strcmp(report, "all") != 0 && strcmp(report, "errors") != 0) {
-        hw_http_reply_problem(exchange, 400, "report", "report=%.60s is unknown; use report=all or report=errors", report);
+        hw_http_reply_problem(exchange, 400, "report", "report=%.60s is unknown; use report=all or report=errors",
+                              report);
         return;
     }
     const char *key = hw_http_header(exchange, "x-key");
@@ -100,19 +99,16 @@ static void take(struct hw_ingest *ingest, struct hw_http_exchange *exchange, bo
         hw_ingest_intake_json(&intake);
 }
 
-static void post_events(struct hw_http_exchange *exchange, void *arg)
-{
+static void post_events(struct hw_http_exchange *exchange, void *arg) {
     take(arg, exchange, false);
 }
 
-static void post_validate(struct hw_http_exchange *exchange, void *arg)
-{
+static void post_validate(struct hw_http_exchange *exchange, void *arg) {
     take(arg, exchange, true);
 }
 
 /* A browser asks first when a page of another origin wants to send application/json. */
-static void preflight(struct hw_http_exchange *exchange, void *arg)
-{
+static void preflight(struct hw_http_exchange *exchange, void *arg) {
     struct hw_ingest *ingest = arg;
     hw_ingest_answer_cors(ingest, exchange);
     if (ingest->cors_origin[0]) {

@@ -3,18 +3,19 @@
 #include "ingest/producer.h"
 #include "net/http_server.h"
 
-/* Every event that is received ends in exactly one outcome, and received is their sum (the metrics and each answer's counts). */
+/* Every event that is received ends in exactly one outcome, and received is their sum (the metrics and each answer's
+ * counts). */
 enum hw_outcome { HW_OUTCOME_OK, HW_OUTCOME_INVALID, HW_OUTCOME_RETRY, HW_OUTCOME_COUNT };
 extern const char *const hw_outcome_names[HW_OUTCOME_COUNT];
 
 enum hw_refusal { /* requests refused as a whole, before any event of theirs was looked at */
-    HW_REFUSED_NOT_JSON,
-    HW_REFUSED_TOPIC,
-    HW_REFUSED_CONTENT_TYPE,
-    HW_REFUSED_TOO_LARGE,
-    HW_REFUSED_OVERLOAD,
-    HW_REFUSED_KAFKA_AWAY,
-    HW_REFUSED_COUNT
+                  HW_REFUSED_NOT_JSON,
+                  HW_REFUSED_TOPIC,
+                  HW_REFUSED_CONTENT_TYPE,
+                  HW_REFUSED_TOO_LARGE,
+                  HW_REFUSED_OVERLOAD,
+                  HW_REFUSED_KAFKA_AWAY,
+                  HW_REFUSED_COUNT
 };
 
 struct hw_ingest_counters {

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define PROBE_TIMEOUT_MS 2000
-#define PROBE_PAUSE_MS 250
+#define PROBE_PAUSE_MS   250
 
 struct hw_ingest_producer {
     rd_kafka_t *client;
@@ -30,8 +30,7 @@ struct hw_ingest_producer {
     bool away;
 };
 
-static void set_away(struct hw_ingest_producer *producer, bool away)
-{
+static void set_away(struct hw_ingest_producer *producer, bool away) {
     pthread_mutex_lock(&producer->watch_lock);
     bool changed = producer->away != away;
     if (changed) {
@@ -50,14 +49,13 @@ static void set_away(struct hw_ingest_producer *producer, bool away)
 }
 
 /* Report thread. */
-static void on_error(rd_kafka_t *client, int error, const char *reason, void *arg)
-{
+static void on_error(rd_kafka_t *client, int error, const char *reason, void *arg) {
     struct hw_ingest_producer *producer = arg;
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         set_away(producer, true);
     } else if (error == RD_KAFKA_RESP_ERR__FATAL) {
-        /* The idempotent producer lost its place and must not go on. A new process starts with a new producer id; everything in
-         * flight is reported as failed first, so that every client hears "retry". */
+        /* The idempotent producer lost its place and must not go on. A new process starts with a new producer id;
+         * everything in flight is reported as failed first, so that every client hears "retry". */
         char text[256];
         rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof(text));
         struct hw_err why;
@@ -69,22 +67,19 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *ar
     }
 }
 
-static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *arg)
-{
+static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *arg) {
     struct hw_ingest_producer *producer = arg;
     producer->options.report(message->_private, message->err, message->partition, message->offset);
 }
 
-static void *run_reports(void *arg)
-{
+static void *run_reports(void *arg) {
     struct hw_ingest_producer *producer = arg;
     while (!atomic_load(&producer->stopping) || rd_kafka_outq_len(producer->client) > 0)
         rd_kafka_poll(producer->client, 100);
     return NULL;
 }
 
-static void wait_ms(struct hw_ingest_producer *producer, int64_t ms)
-{
+static void wait_ms(struct hw_ingest_producer *producer, int64_t ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ms * 1000000;
@@ -94,8 +89,7 @@ static void wait_ms(struct hw_ingest_producer *producer, int64_t ms)
 }
 
 /* Sleeps while Kafka is there (librdkafka tells when it goes), asks for it while it is away. */
-static void *run_watch(void *arg)
-{
+static void *run_watch(void *arg) {
     struct hw_ingest_producer *producer = arg;
     for (;;) {
         pthread_mutex_lock(&producer->watch_lock);
@@ -118,15 +112,14 @@ static void *run_watch(void *arg)
     }
 }
 
-static void note_given(const char *key, const char *value, void *arg)
-{
+static void note_given(const char *key, const char *value, void *arg) {
     (void)key, (void)value;
     *(bool *)arg = true;
 }
 
 /* Our default, unless [kafka] says otherwise. */
-static void set_default(struct hw_ingest_producer *producer, rd_kafka_conf_t *conf, const char *name, const char *value)
-{
+static void set_default(struct hw_ingest_producer *producer, rd_kafka_conf_t *conf, const char *name,
+                        const char *value) {
     bool given = false;
     hw_config_each(hw_settings_section(producer->settings, "kafka"), name, note_given, &given);
     struct hw_err err;
@@ -134,8 +127,7 @@ static void set_default(struct hw_ingest_producer *producer, rd_kafka_conf_t *co
         hw_error("Kafka client setting refused", hw_kv_s("reason", err.text));
 }
 
-static void set_number(struct hw_ingest_producer *producer, rd_kafka_conf_t *conf, const char *name, int64_t value)
-{
+static void set_number(struct hw_ingest_producer *producer, rd_kafka_conf_t *conf, const char *name, int64_t value) {
     char text[24];
     snprintf(text, sizeof(text), "%lld", (long long)value);
     struct hw_err err;
@@ -143,8 +135,7 @@ static void set_number(struct hw_ingest_producer *producer, rd_kafka_conf_t *con
         hw_error("Kafka client setting refused", hw_kv_s("reason", err.text));
 }
 
-static void tune(rd_kafka_conf_t *conf, void *arg)
-{
+static void tune(rd_kafka_conf_t *conf, void *arg) {
     struct hw_ingest_producer *producer = arg;
     const struct hw_ingest_producer_options *options = &producer->options;
     rd_kafka_conf_set_opaque(conf, producer);
@@ -157,7 +148,8 @@ static void tune(rd_kafka_conf_t *conf, void *arg)
     set_number(producer, conf, "message.max.bytes", options->max_event_bytes + 65536);
     /* The door counts bytes in flight itself; the client's own limits stand out of the way. */
     set_number(producer, conf, "queue.buffering.max.messages", 0);
-    set_number(producer, conf, "queue.buffering.max.kbytes", HW_MIN(options->max_inflight_bytes / 1024 * 2 + 1024, INT32_MAX));
+    set_number(producer, conf, "queue.buffering.max.kbytes",
+               HW_MIN(options->max_inflight_bytes / 1024 * 2 + 1024, INT32_MAX));
     set_default(producer, conf, "linger.ms", "1");
     set_default(producer, conf, "sticky.partitioning.linger.ms", "10");
     set_default(producer, conf, "socket.nagle.disable", "true");
@@ -170,8 +162,7 @@ static void tune(rd_kafka_conf_t *conf, void *arg)
 }
 
 int hw_ingest_producer_start(const struct hw_settings *settings, const struct hw_ingest_producer_options *options,
-                             struct hw_ingest_producer **out_producer, struct hw_err *err)
-{
+                             struct hw_ingest_producer **out_producer, struct hw_err *err) {
     struct hw_ingest_producer *producer = hw_xcalloc(1, sizeof(*producer));
     producer->options = *options;
     producer->settings = settings;
@@ -189,7 +180,8 @@ int hw_ingest_producer_start(const struct hw_settings *settings, const struct hw
     producer->settings = NULL;
     if (result == 0) {
         size_t size = sizeof(producer->brokers);
-        if (rd_kafka_conf_get(rd_kafka_conf(producer->client), "bootstrap.servers", producer->brokers, &size) != RD_KAFKA_CONF_OK)
+        if (rd_kafka_conf_get(rd_kafka_conf(producer->client), "bootstrap.servers", producer->brokers, &size) !=
+            RD_KAFKA_CONF_OK)
             snprintf(producer->brokers, sizeof(producer->brokers), "the addresses in kafka.bootstrap.servers");
     }
     if (result) {
@@ -200,8 +192,7 @@ int hw_ingest_producer_start(const struct hw_settings *settings, const struct hw
     return 0;
 }
 
-int hw_ingest_producer_watch(struct hw_ingest_producer *producer, struct hw_err *err)
-{
+int hw_ingest_producer_watch(struct hw_ingest_producer *producer, struct hw_err *err) {
     int error = pthread_create(&producer->reports, NULL, run_reports, producer);
     if (error)
         return hw_err_set_errno(err, error, "cannot start the thread of delivery reports");
@@ -213,8 +204,7 @@ int hw_ingest_producer_watch(struct hw_ingest_producer *producer, struct hw_err 
     return 0;
 }
 
-void hw_ingest_producer_drain(struct hw_ingest_producer *producer, int timeout_ms)
-{
+void hw_ingest_producer_drain(struct hw_ingest_producer *producer, int timeout_ms) {
     if (rd_kafka_flush(producer->client, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
     hw_warn("stopping with events Kafka did not confirm; their clients are told to retry",
@@ -223,8 +213,7 @@ void hw_ingest_producer_drain(struct hw_ingest_producer *producer, int timeout_m
     rd_kafka_flush(producer->client, 1000);
 }
 
-struct hw_ingest_producer *hw_ingest_producer_stop(struct hw_ingest_producer *producer)
-{
+struct hw_ingest_producer *hw_ingest_producer_stop(struct hw_ingest_producer *producer) {
     if (!producer)
         return NULL;
     pthread_mutex_lock(&producer->watch_lock);
@@ -250,8 +239,7 @@ struct hw_ingest_producer *hw_ingest_producer_stop(struct hw_ingest_producer *pr
     return NULL;
 }
 
-rd_kafka_topic_t *hw_ingest_producer_topic(struct hw_ingest_producer *producer, const char *name)
-{
+rd_kafka_topic_t *hw_ingest_producer_topic(struct hw_ingest_producer *producer, const char *name) {
     pthread_rwlock_rdlock(&producer->topics_lock);
     rd_kafka_topic_t *topic = hw_map_get(&producer->topics, name);
     pthread_rwlock_unlock(&producer->topics_lock);
@@ -269,8 +257,8 @@ rd_kafka_topic_t *hw_ingest_producer_topic(struct hw_ingest_producer *producer, 
 }
 
 rd_kafka_resp_err_t hw_ingest_producer_send(struct hw_ingest_producer *producer, rd_kafka_topic_t *topic,
-                                            const struct hw_ingest_stamp *stamp, const void *value, size_t size, void *message)
-{
+                                            const struct hw_ingest_stamp *stamp, const void *value, size_t size,
+                                            void *message) {
     rd_kafka_headers_t *headers = rd_kafka_headers_copy(stamp->headers);
     rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
@@ -291,13 +279,11 @@ rd_kafka_resp_err_t hw_ingest_producer_send(struct hw_ingest_producer *producer,
     return code;
 }
 
-int64_t hw_ingest_producer_away_ms(const struct hw_ingest_producer *producer)
-{
+int64_t hw_ingest_producer_away_ms(const struct hw_ingest_producer *producer) {
     int64_t since = atomic_load_explicit(&producer->away_since_ms, memory_order_relaxed);
     return since ? HW_MAX(hw_mono_ms() - since, 1) : 0;
 }
 
-const char *hw_ingest_producer_brokers(const struct hw_ingest_producer *producer)
-{
+const char *hw_ingest_producer_brokers(const struct hw_ingest_producer *producer) {
     return producer->brokers;
 }

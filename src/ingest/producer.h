@@ -1,7 +1,7 @@
 /* The way into Kafka: one idempotent producer, its delivery reports, and whether Kafka is there at all.
  *
- * Threads: send and topic from any thread. Reports arrive on the producer's own thread (in hw_ingest_producer_drain also on the
- * caller's); a second thread asks for the brokers while they are away. */
+ * Threads: send and topic from any thread. Reports arrive on the producer's own thread (in hw_ingest_producer_drain
+ * also on the caller's); a second thread asks for the brokers while they are away. */
 #pragma once
 #include "kafka/client.h"
 
@@ -21,7 +21,8 @@ struct hw_ingest_producer_options {
 };
 struct hw_ingest_producer;
 
-HW_MUST_CHECK int hw_ingest_producer_start(const struct hw_settings *settings, const struct hw_ingest_producer_options *options,
+HW_MUST_CHECK int hw_ingest_producer_start(const struct hw_settings *settings,
+                                           const struct hw_ingest_producer_options *options,
                                            struct hw_ingest_producer **out_producer, struct hw_err *err);
 /* Starts the threads: from here on reports and state are called. state begins as "away". */
 HW_MUST_CHECK int hw_ingest_producer_watch(struct hw_ingest_producer *producer, struct hw_err *err);
@@ -41,7 +42,8 @@ struct hw_ingest_stamp {
 };
 /* Copies value and key. 0: report will be called exactly once for message; else it will not. */
 rd_kafka_resp_err_t hw_ingest_producer_send(struct hw_ingest_producer *producer, rd_kafka_topic_t *topic,
-                                            const struct hw_ingest_stamp *stamp, const void *value, size_t size, void *message);
+                                            const struct hw_ingest_stamp *stamp, const void *value, size_t size,
+                                            void *message);
 /* How long Kafka has been away, 0 when it is reachable. */
 int64_t hw_ingest_producer_away_ms(const struct hw_ingest_producer *producer);
 const char *hw_ingest_producer_brokers(const struct hw_ingest_producer *producer);

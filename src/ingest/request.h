@@ -1,8 +1,9 @@
 /* A request on its way: its events, what became of each, and the answer when the last is known.
  *
- * Threads: one handler fills it (begin … add … send … end) on the connection's loop thread, while delivery reports of events sent
- * earlier already arrive on the producer's thread. A row belongs to the handler until it is sent, then to the report. `pending`
- * counts the sent rows without report plus one for the handler; who takes it to zero writes the answer. */
+ * Threads: one handler fills it (begin … add … send … end) on the connection's loop thread, while delivery reports of
+ * events sent earlier already arrive on the producer's thread. A row belongs to the handler until it is sent, then to
+ * the report. `pending` counts the sent rows without report plus one for the handler; who takes it to zero writes the
+ * answer. */
 #pragma once
 #include "event/envelope.h"
 #include "ingest/ingest_internal.h"
@@ -26,7 +27,7 @@ struct hw_ingest_request {
     bool dry_run, report_all;
     struct hw_ingest_stamp stamp;
     struct hw_buf ids, errors;
-    bool errors_cut;           /* more faults than the answer may carry */
+    bool errors_cut;            /* more faults than the answer may carry */
     size_t not_json, too_large; /* invalid rows of these kinds: they have a status of their own */
     size_t reserved_bytes;
     atomic_uint pending;
@@ -36,7 +37,8 @@ struct hw_ingest_request {
 };
 
 /* Takes capacity for the events of a body; NULL when that passes the mark of bytes in flight. */
-struct hw_ingest_request *hw_ingest_request_begin(struct hw_ingest *ingest, struct hw_http_exchange *exchange, size_t capacity);
+struct hw_ingest_request *hw_ingest_request_begin(struct hw_ingest *ingest, struct hw_http_exchange *exchange,
+                                                  size_t capacity);
 /* The next event was refused: event has its faults. */
 void hw_ingest_request_add_invalid(struct hw_ingest_request *request, const struct hw_event *event);
 /* The next event is fine: off it goes (or is only counted in a dry run). */

@@ -19,5 +19,5 @@ struct hw_intake {
 void hw_ingest_intake_json(const struct hw_intake *intake);
 void hw_ingest_intake_lines(const struct hw_intake *intake);
 /* Refuses the request as a whole: counts it and answers problem+json. */
-void hw_ingest_refuse(struct hw_ingest *ingest, struct hw_http_exchange *exchange, enum hw_refusal refusal, int status, const char *code,
-                      const char *format, ...) HW_PRINTF(6, 7);
+void hw_ingest_refuse(struct hw_ingest *ingest, struct hw_http_exchange *exchange, enum hw_refusal refusal, int status,
+                      const char *code, const char *format, ...) HW_PRINTF(6, 7);

@@ -1,12 +1,12 @@
-/* The event's write and read side on any bytes: what is accepted must be an event that can be read again, with the same parts. */
+/* The event's write and read side on any bytes: what is accepted must be an event that can be read again, with the same
+ * parts. */
 #include "event/envelope.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct hw_event event;
     struct hw_event_parts parts;
     struct hw_err err;

@@ -9,43 +9,48 @@
 #include <cmocka.h>
 
 #define NOW 1795118400123456LL
-#define ID "\"metadata\":{\"id\":\"a\"}"
+#define ID  "\"metadata\":{\"id\":\"a\"}"
 
-static int normalise(struct hw_event *event, const char *json, const char *topic)
-{
+static int normalise(struct hw_event *event, const char *json, const char *topic) {
     return hw_event_normalise(json, strlen(json), topic, NOW, event);
 }
 
-static void good(void **state)
-{
+static void good(void **state) {
     static const struct {
         const char *in, *out; /* "%" in out stands for a generated id */
     } cases[] = {
-        {"{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00Z\",\"version\":\"2\"},\"payload\":{},\"event_name\":\"n\"}",
-         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"2\"},\"payload\":{},\"event_name\":\"n\"}"},
+        {"{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00Z\",\"version\":\"2\"},\"payload\":{},\"event_"
+         "name\":\"n\"}",
+         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"2\"},\"payload\":{},"
+         "\"event_name\":\"n\"}"},
         /* any order, blanks between; payload's own blanks stay */
         {" { \"event_name\" : \"n\" ,\n \"payload\" :\t{ \"a\" : 1.0e+2 } , " ID "}\r\n",
-         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{ \"a\" : 1.0e+2 },"
+         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{ "
+         "\"a\" : 1.0e+2 },"
          "\"event_name\":\"n\"}"},
         /* defaults */
-        {"{\"payload\":{\"a\":[]}," ID "}",
-         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{\"a\":[]},"
-         "\"event_name\":\"clicks\"}"},
+        {"{\"payload\":{\"a\":[]}," ID "}", "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\","
+                                            "\"version\":\"1\"},\"payload\":{\"a\":[]},"
+                                            "\"event_name\":\"clicks\"}"},
         /* a zone becomes Z, nanoseconds are cut */
         {"{\"payload\":{},\"metadata\":{\"timestamp\":\"2026-11-20T01:00:00.123456789+02:00\",\"id\":\"a\"}}",
          "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T23:00:00.123456Z\",\"version\":\"1\"},\"payload\":{},"
          "\"event_name\":\"clicks\"}"},
         /* quotes, brackets and escapes inside strings do not fool the span */
         {"{\"payload\":{\"a\\\"}\":\"{[\\\\\",\"b\":[\"]\",{\"c\":\"\\u007d\"}]}," ID "}",
-         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{\"a\\\"}\":\"{[\\\\\","
+         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{"
+         "\"a\\\"}\":\"{[\\\\\","
          "\"b\":[\"]\",{\"c\":\"\\u007d\"}]},\"event_name\":\"clicks\"}"},
-        /* a member's name may be written with escapes; big numbers, doubles keys and unicode in the payload are the user's */
+        /* a member's name may be written with escapes; big numbers, doubles keys and unicode in the payload are the
+           user's */
         {"{\"p\\u0061yload\":{\"n\":123456789012345678901234567890,\"n\":1,\"ü\":\"\\ud83d\\ude00\"}," ID "}",
-         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{\"n\":"
+         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{"
+         "\"n\":"
          "123456789012345678901234567890,\"n\":1,\"ü\":\"\\ud83d\\ude00\"},\"event_name\":\"clicks\"}"},
         /* quotes in an id are escaped again */
         {"{\"payload\":{},\"metadata\":{\"id\":\"a\\\"b\\\\c\"}}",
-         "{\"metadata\":{\"id\":\"a\\\"b\\\\c\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},\"payload\":{},"
+         "{\"metadata\":{\"id\":\"a\\\"b\\\\c\",\"timestamp\":\"2026-11-19T20:00:00.123456Z\",\"version\":\"1\"},"
+         "\"payload\":{},"
          "\"event_name\":\"clicks\"}"},
     };
     struct hw_event event = {0};
@@ -59,8 +64,7 @@ static void good(void **state)
     hw_event_done(&event);
 }
 
-static void bad(void **state)
-{
+static void bad(void **state) {
     static const struct {
         const char *in, *path, *keyword;
     } cases[] = {
@@ -92,9 +96,11 @@ static void bad(void **state)
         {"{\"payload\":{},\"metadata\":{\"timestamp\":\"yesterday\"}}", "/metadata/timestamp", "format"},
         {"{\"payload\":{},\"metadata\":{\"timestamp\":\"2026-13-01T00:00:00Z\"}}", "/metadata/timestamp", "format"},
         {"{\"payload\":{},\"metadata\":{\"timestamp\":\"2026-11-20T20:00:00\"}}", "/metadata/timestamp", "format"},
-        {"{\"payload\":{},\"metadata\":{\"timestamp\":\"9999-12-31T23:59:59-10:00\"}}", "/metadata/timestamp", "format"},
+        {"{\"payload\":{},\"metadata\":{\"timestamp\":\"9999-12-31T23:59:59-10:00\"}}", "/metadata/timestamp",
+         "format"},
         {"{\"payload\":{},\"metadata\":{\"version\":1}}", "/metadata/version", "type"},
-        {"{\"payload\":{},\"metadata\":{\"version\":\"123456789012345678901234567890123\"}}", "/metadata/version", "maxLength"},
+        {"{\"payload\":{},\"metadata\":{\"version\":\"123456789012345678901234567890123\"}}", "/metadata/version",
+         "maxLength"},
         {"{\"payload\":{},\"event_name\":1}", "/event_name", "type"},
         {"{\"payload\":{},\"event_name\":\"\"}", "/event_name", "minLength"},
     };
@@ -110,14 +116,15 @@ static void bad(void **state)
     hw_event_done(&event);
 }
 
-static void faults_are_collected(void **state)
-{
+static void faults_are_collected(void **state) {
     struct hw_event event = {0};
     assert_int_equal(normalise(&event, "{\"paylod\":{},\"b\":1,\"metadata\":{\"id\":1}}", "t"), HW_EVENT_INVALID);
     assert_int_equal(event.fault_count, 4);
     assert_non_null(strstr(event.faults[1].text, "did you mean \"payload\""));
     /* many faults: the first eight, whole */
-    assert_int_equal(normalise(&event, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}", "t"), HW_EVENT_INVALID);
+    assert_int_equal(
+        normalise(&event, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}", "t"),
+        HW_EVENT_INVALID);
     assert_int_equal(event.fault_count, 8);
     struct hw_buf out = {0};
     hw_event_faults_write(&event, &out);
@@ -130,8 +137,7 @@ static void faults_are_collected(void **state)
     hw_event_done(&event);
 }
 
-static void limits_and_long_names(void **state)
-{
+static void limits_and_long_names(void **state) {
     struct hw_event event = {0};
     struct hw_buf text = {0}, out = {0};
     for (int extra = 0; extra < 2; extra++) { /* 128 bytes of id are fine, 129 are not */
@@ -143,7 +149,8 @@ static void limits_and_long_names(void **state)
         assert_int_equal(hw_event_normalise(text.data, text.size, "t", NOW, &event), extra ? HW_EVENT_INVALID : 0);
         assert_int_equal(strlen(event.id), extra ? 0 : 128);
     }
-    for (int shift = 0; shift < 4; shift++) { /* an unknown member of 2-byte characters, cut anywhere: the fault stays UTF-8 */
+    for (int shift = 0; shift < 4;
+         shift++) { /* an unknown member of 2-byte characters, cut anywhere: the fault stays UTF-8 */
         hw_buf_clear(&text);
         hw_buf_clear(&out);
         hw_buf_add_str(&text, "{\"payload\":{},\"");
@@ -165,8 +172,7 @@ static void limits_and_long_names(void **state)
     hw_event_done(&event);
 }
 
-static void ids_are_made_and_differ(void **state)
-{
+static void ids_are_made_and_differ(void **state) {
     struct hw_event event = {0};
     char first[129];
     assert_int_equal(normalise(&event, "{\"payload\":{}}", "t"), 0);
@@ -178,17 +184,18 @@ static void ids_are_made_and_differ(void **state)
     hw_event_done(&event);
 }
 
-static void wrap_and_event_name(void **state)
-{
+static void wrap_and_event_name(void **state) {
     struct hw_event event = {0};
     struct hw_err err;
     yyjson_doc *doc = NULL;
     const char *bare = "\n { \"a\" : 1 } \n";
     assert_int_equal(hw_json_parse(bare, strlen(bare), &doc, &err), 0);
-    assert_int_equal(hw_event_normalise_value(yyjson_doc_get_root(doc), bare, strlen(bare), "t", NOW, HW_EVENT_WRAP, &event), 0);
+    assert_int_equal(
+        hw_event_normalise_value(yyjson_doc_get_root(doc), bare, strlen(bare), "t", NOW, HW_EVENT_WRAP, &event), 0);
     assert_non_null(strstr(hw_buf_str(&event.value), "\"payload\":{ \"a\" : 1 },\"event_name\":\"t\"}"));
-    assert_int_equal(hw_event_normalise_value(yyjson_doc_get_root(doc), bare, strlen(bare), NULL, NOW, HW_EVENT_WRAP, &event),
-                     HW_EVENT_INVALID);
+    assert_int_equal(
+        hw_event_normalise_value(yyjson_doc_get_root(doc), bare, strlen(bare), NULL, NOW, HW_EVENT_WRAP, &event),
+        HW_EVENT_INVALID);
     hw_json_freep(&doc);
     doc = NULL;
     assert_int_equal(normalise(&event, "{\"payload\":{}}", NULL), HW_EVENT_INVALID);
@@ -198,18 +205,20 @@ static void wrap_and_event_name(void **state)
     hw_event_done(&event);
 }
 
-static void split_good(void **state)
-{
+static void split_good(void **state) {
     static const struct {
         const char *in;
         size_t size; /* 0 = strlen */
         const char *id, *version, *name, *payload;
     } cases[] = {
-        {"{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"1\"},\"payload\":{\"b\":2},\"event_name\":\"n\"}",
+        {"{\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"1\"},\"payload\":{"
+         "\"b\":2},\"event_name\":\"n\"}",
          0, "a", "1", "n", "{\"b\":2}"},
-        {" {\"x\":[1,{\"payload\":0}], \"payload\" : {} , \"event_name\":\"n\",\"metadata\":{\"more\":1,\"timestamp\":\"2026-11-20T21:00:00+01:00\",\"id\":\"a\"}} ",
+        {" {\"x\":[1,{\"payload\":0}], \"payload\" : {} , "
+         "\"event_name\":\"n\",\"metadata\":{\"more\":1,\"timestamp\":\"2026-11-20T21:00:00+01:00\",\"id\":\"a\"}} ",
          0, "a", "", "n", "{}"},
-        {"\0\0\0\0\7{\"payload\":{},\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00Z\"}}", 5 + 71, "a", "", "", "{}"},
+        {"\0\0\0\0\7{\"payload\":{},\"metadata\":{\"id\":\"a\",\"timestamp\":\"2026-11-20T20:00:00Z\"}}", 5 + 71, "a",
+         "", "", "{}"},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         struct hw_event_parts parts;
@@ -226,11 +235,18 @@ static void split_good(void **state)
     }
 }
 
-static void split_bad(void **state)
-{
+static void split_bad(void **state) {
     static const char *const cases[] = {
-        "", "\0\0\0\0\1", "1", "[]", "{}", "not json", "{\"payload\":{}}", "{\"metadata\":1,\"payload\":{}}",
-        "{\"metadata\":{\"id\":\"a\"},\"payload\":{}}", "{\"metadata\":{\"timestamp\":\"2026-11-20T20:00:00Z\"},\"payload\":{}}",
+        "",
+        "\0\0\0\0\1",
+        "1",
+        "[]",
+        "{}",
+        "not json",
+        "{\"payload\":{}}",
+        "{\"metadata\":1,\"payload\":{}}",
+        "{\"metadata\":{\"id\":\"a\"},\"payload\":{}}",
+        "{\"metadata\":{\"timestamp\":\"2026-11-20T20:00:00Z\"},\"payload\":{}}",
         "{\"metadata\":{\"id\":1,\"timestamp\":\"2026-11-20T20:00:00Z\"},\"payload\":{}}",
         "{\"metadata\":{\"id\":\"a\\u0000\",\"timestamp\":\"2026-11-20T20:00:00Z\"},\"payload\":{}}",
         "{\"metadata\":{\"id\":\"a\",\"timestamp\":\"now\"},\"payload\":{}}",
@@ -247,8 +263,7 @@ static void split_bad(void **state)
     }
 }
 
-static void what_is_written_can_be_read(void **state)
-{
+static void what_is_written_can_be_read(void **state) {
     struct hw_event event = {0};
     struct hw_event_parts parts;
     struct hw_err err;
@@ -260,12 +275,14 @@ static void what_is_written_can_be_read(void **state)
     hw_event_done(&event);
 }
 
-static void spans_of_the_last_member(void **state)
-{
+static void spans_of_the_last_member(void **state) {
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"{\"a\":1}", "1"}, {" { \"a\" : {\"b\":[ ]} } \n", "{\"b\":[ ]}"}, {"{\"a\":\"\\\\\"}", "\"\\\\\""}, {"{\"a\\\"b\":[]\t}", "[]"},
+        {"{\"a\":1}", "1"},
+        {" { \"a\" : {\"b\":[ ]} } \n", "{\"b\":[ ]}"},
+        {"{\"a\":\"\\\\\"}", "\"\\\\\""},
+        {"{\"a\\\"b\":[]\t}", "[]"},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         const uint8_t *text = (const uint8_t *)cases[i].text, *end = text + strlen(cases[i].text), *at, *from, *to;
@@ -276,8 +293,7 @@ static void spans_of_the_last_member(void **state)
     }
 }
 
-static void spans_of_an_array(void **state)
-{
+static void spans_of_an_array(void **state) {
     static const char text[] = "[ 1 ,\"a,]\", [2,[3]] ,{\"b\":[]},-1.5e3,null]";
     static const char *const want[] = {"1", "\"a,]\"", "[2,[3]]", "{\"b\":[]}", "-1.5e3", "null"};
     const uint8_t *at = (const uint8_t *)text + 1, *end = (const uint8_t *)text + sizeof(text) - 1, *from, *to;
@@ -289,8 +305,7 @@ static void spans_of_an_array(void **state)
     assert_int_equal(hw_span_next(&at, end, 0, &from, &to), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good),
         cmocka_unit_test(bad),

@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-static void topics(void **state)
-{
+static void topics(void **state) {
     static const struct {
         const char *name;
         enum hw_topic_check check;
@@ -44,8 +43,7 @@ static void topics(void **state)
     assert_int_equal(hw_ingest_topic_check(name), HW_TOPIC_BAD_NAME);
 }
 
-static void content_types(void **state)
-{
+static void content_types(void **state) {
     static const struct {
         const char *type;
         enum hw_shape shape;
@@ -65,8 +63,7 @@ static void content_types(void **state)
         assert_int_equal(hw_ingest_shape(cases[i].type), cases[i].shape);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics),
         cmocka_unit_test(content_types),

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { flowsQuery, infoQuery, tablesQuery, topicsQuery } from '../api/queries';
+import { FlowTable, worstFirst } from '../components/FlowTable';
 import { Card, Page } from '../components/Page';
 import { Ago, AsOf, Button, buttonClass, Command, CopyButton, Fault, Skeleton } from '../components/ui';
 import { sendEvent } from '../lib/commands';
@@ -11,7 +12,6 @@ import { newestRowsSql } from '../lib/names';
 import { useRowKeys } from '../lib/rows';
 import pageCss from '../components/page.module.css';
 import css from './Home.module.css';
-import { FlowTable, worstFirst } from './Flows';
 
 /* Says what to do next, from what is there: send an event, land a topic, look after the flows, ask the tables. */
 export function Home() {

@@ -97,7 +97,7 @@ function Events({ topic, detail }: { topic: string; detail: TopicDetail | undefi
     <div className={css.split} data-open={open !== undefined}>
       <Card
         pad={false}
-        title={items.length > 0 ? `${items.length === 1 ? 'The one event' : `The newest ${items.length} events`}` : 'Newest events'}
+        title={items.length > 0 ? items.length === 1 ? 'The one event' : items.length < SAMPLE ? `All ${items.length} events, newest first` : `The newest ${items.length} events` : 'Newest events'}
         tools={
           <div className={css.newer}>
             {sample.data && !sample.data.complete && <span className={pageCss.note}>Part of the topic did not answer in time.</span>}

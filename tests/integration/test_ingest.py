@@ -1,5 +1,7 @@
 """The HTTP door: what it answers and what is then in the topic. Each story runs against the embedded log and a real Apache Kafka."""
 import json
+import signal
+import socket
 import threading
 import time
 import uuid
@@ -206,6 +208,38 @@ def test_requests_wait_while_the_log_restarts(tmp_path):
     finally:
         door.stop()
         log.stop()
+
+
+def test_a_stalled_log_gives_retry_in_time_and_no_duplicates(tmp_path):
+    log = Log(tmp_path).start()
+    door = Door(tmp_path, log.bootstrap, delivery_timeout_ms=1500).start()
+    try:
+        topic = unique("stalled")
+        assert door.post(f"/v1/events/{topic}", '{"payload":{},"metadata":{"id":"before"}}').status_code == 200
+        log.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        answer = door.post(f"/v1/events/{topic}", '{"payload":{},"metadata":{"id":"during"}}')
+        assert time.monotonic() - began < 6
+        assert answer.status_code == 503 and answer.headers["Retry-After"], answer.text
+        row = answer.json()["results"][0]
+        assert row["status"] == "retry" and "same id" in row["errors"][0]["text"]
+        log.process.send_signal(signal.SIGCONT)
+        wait_until("stored", lambda: door.post(f"/v1/events/{topic}", '{"payload":{},"metadata":{"id":"after"}}').status_code == 200, 20)
+        ids = [json.loads(r.value())["metadata"]["id"] for r in door.records(topic)]
+        assert ids[0] == "before" and ids[-1] == "after" and ids.count("during") <= 1
+    finally:
+        log.process.send_signal(signal.SIGCONT)
+        door.stop()
+        log.stop()
+
+
+def test_a_client_that_hangs_up_still_has_its_event_stored(door):
+    topic = unique("hangup")
+    body = b'{"payload":{},"metadata":{"id":"gone"}}'
+    with socket.create_connection(("127.0.0.1", door.port)) as s:
+        s.sendall(b"POST /v1/events/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (topic.encode(), len(body), body))
+    wait_until("counted", lambda: door.metrics()["highway_ingest_inflight_requests"] == 0)
+    wait_until("stored", lambda: [json.loads(r.value())["metadata"]["id"] for r in door.records(topic)] == ["gone"], 15)
 
 
 def test_kafka_away_is_said_and_recovers(tmp_path):

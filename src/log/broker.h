@@ -89,7 +89,8 @@ void hw_dispatch(struct hw_request *request);
 /* flusher.c */
 HW_MUST_CHECK int hw_flusher_start(struct hw_broker *broker, struct hw_err *err);
 void hw_flusher_kick(struct hw_broker *broker); /* hands over what is dirty if the flusher is idle */
-void hw_flusher_stop(struct hw_broker *broker); /* syncs what is left, joins */
+void hw_flusher_finish(void *broker);           /* broker thread: ends the loop once everything is synced and answered */
+void hw_flusher_stop(struct hw_broker *broker); /* joins */
 
 /* cleaner.c */
 void hw_cleaner_look(struct hw_broker *broker); /* begins a compaction where one is due */

@@ -145,6 +145,8 @@ static void finish(void *arg)
     free(job);
     hw_fetch_run_ready(broker);
     hw_flusher_kick(broker);
+    if (broker->stopping && !broker->flusher->busy)
+        hw_loop_stop(broker->loop);
 }
 
 static void *flusher_main(void *arg)
@@ -200,7 +202,17 @@ int hw_flusher_start(struct hw_broker *broker, struct hw_err *err)
     return error ? hw_err_set_errno(err, error, "cannot start the flusher thread") : 0;
 }
 
-/* After the loop has ended: what is still dirty is synced here, by the caller's thread. */
+/* On the broker thread: the last round of syncs, then the loop ends. */
+void hw_flusher_finish(void *arg)
+{
+    struct hw_broker *broker = arg;
+    broker->stopping = true;
+    hw_flusher_kick(broker);
+    if (!broker->flusher->busy)
+        hw_loop_stop(broker->loop);
+}
+
+/* After the loop has ended. */
 void hw_flusher_stop(struct hw_broker *broker)
 {
     struct hw_flusher *flusher = broker->flusher;

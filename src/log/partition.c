@@ -200,17 +200,15 @@ static void report_damage(const struct hw_partition *partition, const struct hw_
 {
     char file[600];
     snprintf(file, sizeof(file), "%s/%020" PRId64 ".log", segment->dir, segment->base_offset);
-    if (damage->later_batches)
-        hw_error("damaged batch: the log was cut there, what followed is kept in FILE.cut-POSITION", hw_kv_s("file", file),
-                 hw_kv_i("position", damage->position), hw_kv_i("bytes_cut", damage->cut_bytes),
-                 hw_kv_i("whole_batches_behind", damage->later_batches), hw_kv_s("fault", damage->why),
-                 hw_kv_i("next_offset", segment->next_offset));
+    if (damage->places)
+        hw_error("damaged batch taken out; its bytes are kept in FILE.damaged-POSITION", hw_kv_s("file", file),
+                 hw_kv_i("position", damage->position), hw_kv_i("bytes", damage->cut_bytes), hw_kv_i("places", damage->places),
+                 hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
     else
-        hw_warn("torn tail cut", hw_kv_s("file", file), hw_kv_i("position", damage->position), hw_kv_i("bytes_cut", damage->cut_bytes),
-                hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
+        hw_warn("torn tail cut; its bytes are kept in FILE.damaged-POSITION", hw_kv_s("file", file), hw_kv_i("position", damage->position),
+                hw_kv_i("bytes_cut", damage->cut_bytes), hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
 }
 
-/* Segments that begin behind a cut would leave a hole of lost offsets; they stay, the hole is reported. */
 static int recover(struct hw_partition *partition, int64_t from, struct hw_err *err)
 {
     for (uint32_t i = 0; i < partition->segment_count; i++) {

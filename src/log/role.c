@@ -149,7 +149,7 @@ static void log_stop(void *self)
     struct role *role = self;
     struct hw_broker *broker = &role->broker;
     if (role->running) {
-        hw_loop_stop(broker->loop);
+        hw_loop_post(broker->loop, hw_flusher_finish, broker);
         pthread_join(role->thread, NULL);
     }
     bool clean = role->running && hw_role_quit_error() == NULL;

@@ -316,31 +316,60 @@ static bool whole_batch(const struct map *map, size_t at, int64_t next_offset, s
     return false;
 }
 
-/* How many whole batches begin behind the damage; each is found by trying every byte, cheap because the header must fit first. */
-static uint32_t count_later(const struct map *map, size_t from, int64_t next_offset)
+/* Where the next whole batch begins behind the damage, map->size when there is none. Every byte is tried; cheap, because the header
+ * must make sense before a checksum is computed. */
+static size_t next_whole(const struct map *map, size_t from, int64_t next_offset)
 {
-    uint32_t count = 0;
     char why[160];
-    for (size_t at = from; at + HW_BATCH_HEADER <= map->size;) {
-        struct hw_batch_info info;
-        if (map->data[at + 16] == 2 && whole_batch(map, at, next_offset, &info, why)) {
-            count++;
-            next_offset = info.last_offset + 1;
-            at += info.size;
-        } else {
-            at++;
-        }
-    }
-    return count;
+    struct hw_batch_info info;
+    for (size_t at = from; at + HW_BATCH_HEADER <= map->size; at++)
+        if (map->data[at + 16] == 2 && whole_batch(map, at, next_offset, &info, why))
+            return at;
+    return map->size;
 }
 
-static int save_cut(const struct hw_segment *segment, const struct map *map, size_t at, struct hw_err *err)
+static int write_all(int fd, const uint8_t *data, size_t size)
 {
-    HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".log.cut-%zu", segment->dir, segment->base_offset, at);
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_file(const char *path, const struct map *map, size_t from, size_t until, size_t skip_from, size_t skip_until, struct hw_err *err)
+{
     HW_CLEANUP(hw_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    size_t size = map->size - at;
-    if (fd < 0 || write(fd, map->data + at, size) != (ssize_t)size)
-        return hw_err_set_errno(err, errno, "cannot keep the damaged bytes in %s", path);
+    if (fd < 0 || write_all(fd, map->data + from, skip_from - from) < 0 || write_all(fd, map->data + skip_until, until - skip_until) < 0 ||
+        fsync(fd) < 0)
+        return hw_err_set_errno(err, errno, "cannot write %s", path);
+    return 0;
+}
+
+/* Takes [at, next) out of the file; the bytes stay in a file of their own. Whole or not at all: the new file replaces the old by rename. */
+static int take_out(struct hw_segment *segment, const struct map *map, size_t at, size_t next, struct hw_err *err)
+{
+    HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, "log");
+    HW_CLEANUP(hw_freep) char *kept = hw_xasprintf("%s.damaged-%zu", path, at);
+    HW_CLEANUP(hw_freep) char *swap = hw_xasprintf("%s.swap", path);
+    HW_TRY(write_file(kept, map, at, next, next, next, err));
+    if (next == map->size) {
+        if (ftruncate(segment->fd, (off_t)at) < 0)
+            return hw_err_set_errno(err, errno, "cannot cut the damaged tail of %s", path);
+    } else {
+        HW_TRY(write_file(swap, map, 0, map->size, at, next, err));
+        if (rename(swap, path) < 0)
+            return hw_err_set_errno(err, errno, "cannot replace %s", path);
+        close(segment->fd);
+        segment->fd = -1;
+    }
+    segment->size = segment->visible = (uint32_t)(map->size - (next - at));
+    segment->flushed = 0; /* the change itself must reach the disk */
     return 0;
 }
 
@@ -363,58 +392,72 @@ static uint32_t keep_index_until(struct hw_segment *segment, int64_t from_offset
     return segment->index_count ? segment->index[segment->index_count - 1].position : 0;
 }
 
-int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t index_interval, hw_segment_visit visit, void *arg,
-                       struct hw_segment_damage *out_damage, struct hw_err *err)
+/* One pass; 1 = damage at *out_at (why filled). Batches are not visited twice: from_offset moves with them. */
+static int scan(struct hw_segment *segment, const struct map *map, int64_t *from_offset, uint32_t index_interval, hw_segment_visit visit,
+                void *arg, size_t *out_at, char why[160])
 {
-    *out_damage = (struct hw_segment_damage){0};
-    HW_CLEANUP(unmap) struct map map = {0};
-    HW_TRY(map_log(segment, &map, err));
-    size_t at = keep_index_until(segment, from_offset);
+    size_t at = keep_index_until(segment, *from_offset);
     struct hw_batch_info info;
-    char why[160] = "";
-    if (at && !whole_batch(&map, at, segment->base_offset, &info, why)) /* the index misled us: begin anew */
+    if (at && !whole_batch(map, at, segment->base_offset, &info, why)) /* the index misled us: begin anew */
         at = keep_index_until(segment, segment->base_offset);
     segment->next_offset = segment->base_offset;
     segment->bytes_since_index = 0;
-    bool skip_account = at > 0; /* the batch of the last kept entry is in the index already */
-    size_t start = at;
-    while (at < map.size) {
-        int64_t due = at == start ? segment->base_offset : segment->next_offset;
-        if (!whole_batch(&map, at, due, &info, why))
+    segment->checked_from = (uint32_t)at;
+    bool in_index = at > 0; /* the batch of the last kept entry */
+    for (; at < map->size; at += info.size) {
+        if (!whole_batch(map, at, segment->next_offset, &info, why))
             break;
-        if (skip_account) {
+        if (in_index) {
             segment->next_offset = info.last_offset + 1;
             segment->bytes_since_index = info.size;
             if (info.max_timestamp > segment->max_timestamp) {
                 segment->max_timestamp = info.max_timestamp;
                 segment->max_timestamp_offset = info.last_offset;
             }
-            skip_account = false;
+            in_index = false;
         } else {
             account(segment, &info, (uint32_t)at, index_interval);
         }
-        at += info.size;
-        if (info.last_offset >= from_offset)
+        if (info.last_offset >= *from_offset) {
             HW_TRY(visit(arg, &info));
+            *from_offset = info.last_offset + 1;
+        }
     }
-    if (segment->first_timestamp < 0 && map.size >= HW_BATCH_HEADER && hw_batch_parse(map.data, map.size, &info, NULL) == 0)
-        segment->first_timestamp = info.max_timestamp;
-    segment->checked_from = (uint32_t)start;
     segment->checked_until = (uint32_t)at;
-    if (!segment->index && segment->sealed)
-        segment->index = hw_xcalloc(1, sizeof(*segment->index));
-    if (at == map.size)
-        return 0;
-    out_damage->position = (uint32_t)at;
-    out_damage->cut_bytes = (uint32_t)(map.size - at);
-    out_damage->later_batches = count_later(&map, at + 1, segment->next_offset);
-    memcpy(out_damage->why, why, sizeof(out_damage->why));
-    HW_TRY(save_cut(segment, &map, at, err));
-    if (ftruncate(segment->fd, (off_t)at) < 0)
-        return hw_err_set_errno(err, errno, "cannot cut the damaged tail of %s/%020" PRId64 ".log", segment->dir, segment->base_offset);
-    segment->size = segment->visible = (uint32_t)at;
-    segment->flushed = 0; /* the cut itself must reach the disk */
-    return 1;
+    *out_at = at;
+    return at < map->size;
+}
+
+int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t index_interval, hw_segment_visit visit, void *arg,
+                       struct hw_segment_damage *out_damage, struct hw_err *err)
+{
+    *out_damage = (struct hw_segment_damage){0};
+    for (;;) {
+        HW_CLEANUP(unmap) struct map map = {0};
+        HW_TRY(map_log(segment, &map, err));
+        size_t at;
+        char why[160] = "";
+        int result = scan(segment, &map, &from_offset, index_interval, visit, arg, &at, why);
+        HW_TRY(result);
+        struct hw_batch_info info;
+        if (segment->first_timestamp < 0 && map.size >= HW_BATCH_HEADER && hw_batch_parse(map.data, map.size, &info, NULL) == 0)
+            segment->first_timestamp = info.max_timestamp;
+        if (!segment->index && segment->sealed)
+            segment->index = hw_xcalloc(1, sizeof(*segment->index));
+        if (result == 0)
+            return out_damage->cut_bytes > 0;
+        size_t next = next_whole(&map, at + 1, segment->next_offset);
+        if (!out_damage->cut_bytes) {
+            out_damage->position = (uint32_t)at;
+            memcpy(out_damage->why, why, sizeof(out_damage->why));
+        }
+        out_damage->cut_bytes += (uint32_t)(next - at);
+        if (next == map.size)
+            out_damage->torn_tail = true;
+        else
+            out_damage->places++;
+        HW_TRY(take_out(segment, &map, at, next, err));
+    }
 }
 
 int hw_segment_walk(struct hw_segment *segment, int64_t from_offset, int64_t until_offset, hw_segment_visit visit, void *arg,

@@ -42,15 +42,17 @@ HW_MUST_CHECK int hw_segment_fd(struct hw_segment *segment, struct hw_err *err);
 /* Releases what an idle sealed segment can load again. */
 void hw_segment_relax(struct hw_segment *segment);
 
-/* What a scan found damaged. */
+/* What a scan found damaged: the first place, and how much in all. */
 struct hw_segment_damage {
     uint32_t position, cut_bytes;
-    uint32_t later_batches; /* > 0: whole batches lie behind the damage: a flipped bit, not a torn tail */
+    uint32_t places;    /* damaged places with whole batches behind them: flipped bits */
+    bool torn_tail;     /* the end of the file was cut as well (or only that) */
     char why[160];
 };
 typedef int (*hw_segment_visit)(void *arg, const struct hw_batch_info *info);
-/* Walks the batches from the one at or after from_offset, checks each, rebuilds the index tails and cuts the file at the first bad
- * byte. 0 = all whole, 1 = damage found (out_damage filled; the cut bytes are kept beside it as NNN.log.cut-POSITION). */
+/* Walks the batches from the one at or after from_offset, checks each and rebuilds the index tails. Bad bytes are taken out, and
+ * only they: a torn tail is cut, a damaged batch amid whole ones leaves a gap in the offsets (consumers know gaps from compaction).
+ * 0 = all whole, 1 = damage found (out_damage filled; what was taken out is kept as NNN.log.damaged-POSITION). */
 HW_MUST_CHECK int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t index_interval,
                                      hw_segment_visit visit, void *arg, struct hw_segment_damage *out_damage, struct hw_err *err);
 /* Walks without changing anything; stops when visit returns ≠ 0. */

@@ -44,7 +44,8 @@ def fill(log, topic, count, start=0):
 
 
 def test_kill_9_under_idempotent_producers_neither_loses_nor_doubles(log):
-    AdminClient({"bootstrap.servers": log.bootstrap}).create_topics([NewTopic("events", 3, 1)])["events"].result()
+    admin = AdminClient({"bootstrap.servers": log.bootstrap})
+    admin.create_topics([NewTopic("events", 3, 1)])["events"].result()
     acked, sent, fatal = [set() for _ in range(3)], [0] * 3, []
     stop = threading.Event()
 

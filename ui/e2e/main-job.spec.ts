@@ -101,6 +101,40 @@ test('a stranger lands a topic in a table and asks it in SQL', async ({ page }) 
   expect(found).toEqual([]);
 });
 
+test('the same by keyboard alone', async ({ page }) => {
+  const topic = unique('keys');
+  const ids = await send(topic, [{ payload: { n: 1 } }, { payload: { n: 2 } }]);
+  await page.goto('/');
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.keyboard.press('g');
+  await page.keyboard.press('t');
+  await expect(page.getByRole('heading', { level: 1, name: 'Topics' })).toBeVisible();
+  await page.keyboard.press('/');
+  await page.keyboard.type(topic);
+  await expect(page.getByText(/^1 of \d/)).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('link', { name: topic })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: topic })).toBeVisible();
+  const land = page.getByRole('link', { name: 'Land in a warehouse table' });
+  for (let i = 0; i < 5 && !(await land.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab');
+  await expect(land).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('All passed')).toBeVisible();
+  await page.getByRole('radio', { name: '30 seconds' }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.getByRole('radio', { name: '1 second' })).toBeChecked();
+  const start = page.getByRole('button', { name: 'Start flow' });
+  for (let i = 0; i < 6 && !(await start.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const query = page.getByRole('link', { name: 'Query this table' });
+  await expect(query).toBeVisible({ timeout: 45_000 });
+  for (let i = 0; i < 8 && !(await query.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('table', { name: 'Rows' }).getByRole('row')).toHaveCount(3);
+  for (const id of ids) await expect(page.getByRole('cell', { name: id })).toBeVisible();
+});
+
 test('pause, resume, delete and undo tell the truth', async ({ page, request }) => {
   const found = complaints(page);
   const topic = unique('lifecycle');

@@ -238,7 +238,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   );
 }
 
-/* `/` focuses it, Escape clears it. */
+/* `/` focuses it, Escape clears it, Enter or the arrow down goes on to the first row. */
 export function SearchBox({ value, onChange, label, inputRef }: {
   value: string;
   onChange: (value: string) => void;
@@ -258,6 +258,10 @@ export function SearchBox({ value, onChange, label, inputRef }: {
         autoComplete="off"
         onChange={(event) => onChange(event.target.value)}
         onKeyDown={(event) => {
+          if (event.key === 'Enter' || event.key === 'ArrowDown') {
+            event.preventDefault();
+            document.querySelector<HTMLElement>('a[data-row]')?.focus();
+          }
           if (event.key !== 'Escape') return;
           event.preventDefault();
           if (value) onChange('');

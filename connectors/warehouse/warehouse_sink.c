@@ -130,7 +130,8 @@ static int assign(void *self, const struct hw_topic_offset *partitions, size_t c
                   struct hw_err *err)
 {
     struct sink *sink = self;
-    HW_TRY(hw_table_appender_refresh(sink->appender, err));
+    if (count > 0)
+        HW_TRY(hw_table_appender_refresh(sink->appender, err));
     hw_table_appender_discard(sink->appender);
     for (size_t i = 0; i < count; i++) {
         int64_t next;

@@ -505,6 +505,20 @@ static int open_stores(struct hw_worker *worker, struct hw_err *err)
     return 0;
 }
 
+/* For GET /; without an answer it stays empty. */
+static void learn_cluster_id(struct hw_worker *worker)
+{
+    rd_kafka_t *client = NULL;
+    struct hw_err err = {0};
+    if (hw_kafka_producer(worker->settings, "connect", NULL, NULL, &client, &err) < 0)
+        return;
+    char *id = rd_kafka_clusterid(client, 3000);
+    snprintf(worker->kafka_cluster_id, sizeof(worker->kafka_cluster_id), "%s", id ? id : "");
+    if (id)
+        rd_kafka_mem_free(client, id);
+    rd_kafka_destroy(client);
+}
+
 void *hw_worker_control(void *arg)
 {
     struct hw_worker *worker = arg;
@@ -522,6 +536,7 @@ void *hw_worker_control(void *arg)
     }
     if (atomic_load(&worker->stopping))
         return NULL;
+    learn_cluster_id(worker);
     atomic_store(&worker->ready, true);
     hw_http_server_set_ready(worker->server, true, NULL);
     while (!atomic_load(&worker->stopping)) {

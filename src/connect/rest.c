@@ -10,7 +10,10 @@ static HW_REST_HANDLER(handle_root)
 {
     struct hw_worker *worker = arg;
     struct hw_buf out = {0};
-    hw_buf_printf(&out, "{\"version\":\"4.0.0-highway\",\"commit\":\"highway\",\"kafka_cluster_id\":\"%s\"}", worker->kafka_cluster_id);
+    const char *id = atomic_load(&worker->ready) ? worker->kafka_cluster_id : "";
+    hw_buf_add_str(&out, "{\"version\":\"4.0.0-highway\",\"commit\":\"highway\",\"kafka_cluster_id\":");
+    hw_buf_add_json_str(&out, id, strlen(id));
+    hw_buf_add_char(&out, '}');
     hw_rest_json(x, 200, &out);
 }
 

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TIMEOUT_MS 10000
+#define IN_USE_MS 15000 /* more than a task's session.timeout.ms */
 
 enum kind { MISSING, SOURCE, SINK, UNKNOWN };
 
@@ -36,6 +38,27 @@ static rd_kafka_t *client_open(struct hw_worker *worker, struct hw_err *err)
         hw_err_set(err, HW_ERR_FATAL, 0, "%s", why);
     }
     return client;
+}
+
+/* A task that was just stopped stays a member of its group until its session ends (its membership is static, so that a killed
+ * worker finds its partitions again); the broker refuses changes until then. */
+static bool still_in_use(const struct hw_err *err)
+{
+    return err->code == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP || err->code == RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC ||
+           err->code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+}
+
+static int while_in_use(int (*change)(struct hw_worker *worker, const char *name, yyjson_val *offsets, struct hw_err *err),
+                        struct hw_worker *worker, const char *name, yyjson_val *offsets, struct hw_err *err)
+{
+    int64_t until = hw_mono_ms() + IN_USE_MS;
+    int result;
+    while ((result = change(worker, name, offsets, err)) < 0 && still_in_use(err) && hw_mono_ms() < until) {
+        struct timespec pause = {.tv_nsec = 300000000};
+        nanosleep(&pause, NULL);
+        *err = (struct hw_err){0};
+    }
+    return result;
 }
 
 /* Waits for the answer of one admin call. NULL: none in time, or refused as a whole. */
@@ -304,20 +327,18 @@ HW_REST_HANDLER(hw_rest_alter_offsets)
         }
     }
     int result = 0;
-    pthread_mutex_lock(&worker->write_lock);
     if (kind == SINK)
-        result = alter_sink(worker, name, offsets, &err);
+        result = while_in_use(alter_sink, worker, name, offsets, &err);
     at = yyjson_arr_iter_with(offsets);
     for (yyjson_val *entry; kind == SOURCE && result == 0 && (entry = yyjson_arr_iter_next(&at));)
         result = alter_source(worker, name, yyjson_obj_get(entry, "partition"), yyjson_obj_get(entry, "offset"), &err);
-    pthread_mutex_unlock(&worker->write_lock);
     if (result == 0)
         changed(x, name, "altered", keeps_own);
     else
         hw_rest_error(x, err.kind == HW_ERR_DATA ? 400 : 500, "%s", err.text);
 }
 
-static int reset_sink(struct hw_worker *worker, const char *name, struct hw_err *err)
+static int reset_sink(struct hw_worker *worker, const char *name, yyjson_val *offsets, struct hw_err *err)
 {
     HW_CLEANUP(hw_freep) char *group = hw_xasprintf("connect-%s", name);
     rd_kafka_t *client = client_open(worker, err);
@@ -356,9 +377,7 @@ HW_REST_HANDLER(hw_rest_delete_offsets)
         return;
     const char *name = hw_http_param(x, "c");
     struct hw_err err = {0};
-    pthread_mutex_lock(&worker->write_lock);
-    int result = kind == SINK ? reset_sink(worker, name, &err) : reset_source(worker, name, &err);
-    pthread_mutex_unlock(&worker->write_lock);
+    int result = kind == SINK ? while_in_use(reset_sink, worker, name, NULL, &err) : reset_source(worker, name, &err);
     if (result == 0)
         changed(x, name, "reset", keeps_own);
     else

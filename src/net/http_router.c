@@ -161,10 +161,11 @@ bool http_router_find(struct hw_http_exchange *x) {
     struct hw_http_server *server = x->server;
     const struct http_route *get = NULL;
     bool is_known = false;
+    bool is_built_in = strcmp(hw_http_path(x), "/health") == 0 || strcmp(hw_http_path(x), "/metrics") == 0;
     for (unsigned i = 0; i < server->route_count; i++) {
         const struct http_route *route = &server->routes[i];
-        if (!path_matches(route, x))
-            continue;
+        if (!path_matches(route, x) || (is_built_in && route->takes_rest && route->segment_count == 0))
+            continue; /* a route for every path ("/{rest...}") does not hide the server's own pages */
         if (method_matches(route, x)) {
             x->route = route;
             return true;

@@ -152,7 +152,7 @@ static void log_stop(void *self)
         hw_loop_post(broker->loop, hw_flusher_finish, broker);
         pthread_join(role->thread, NULL);
     }
-    bool clean = role->running && hw_role_quit_error() == NULL;
+    bool clean = role->running && hw_role_quit_error()->kind == HW_ERR_NONE;
     hw_server_stop(broker);
     hw_cleaner_stop(broker);
     hw_flusher_stop(broker);

@@ -1,7 +1,7 @@
 /* The warehouse sink: a thin shell around hw_table_appender.
  *
- * Table snapshot first, Kafka offsets second. The snapshot records the offsets it covers, and an assignment trusts those over the
- * group's, so dying in between neither loses nor doubles a batch. */
+ * Table snapshot first, Kafka offsets second. The snapshot records the offsets it covers, and an assignment trusts
+ * those over the group's, so dying in between neither loses nor doubles a batch. */
 #include "connectors/warehouse/warehouse_sink.h"
 
 #include "base/fs.h"
@@ -19,27 +19,57 @@ struct sink {
     struct hw_offsets first, next; /* of what was put since the last commit: first offset, last offset + 1 */
     int64_t interval_ms;
     size_t max_rows, max_bytes;
-    int64_t first_put_ms; /* monotonic, of the rows waiting; 0 = none wait */
-    bool half_put;          /* rows may be half in: only an assignment or a restart gets out of this */
+    int64_t first_put_ms;         /* monotonic, of the rows waiting; 0 = none wait */
+    bool half_put;                /* rows may be half in: only an assignment or a restart gets out of this */
     struct hw_event_parts *parts; /* of a batch, grown as needed */
     struct hw_table_row *rows;
     size_t capacity;
 };
 
-/* --- Configuration ------------------------------------------------------------------------------------------------------------- */
+/* --- Configuration ------------------------------------------------------------------------------------------------- */
 static const struct hw_config_field fields[] = {
-    {.name = "table", .type = HW_CONFIG_STRING, .required = true, .importance = HW_CONFIG_HIGH, .group = "Table",
-     .display_name = "Table", .doc = "Table to append to, as namespace.table (a-z, 0-9, _). Created when it is missing."},
-    {.name = "catalog.uri", .type = HW_CONFIG_STRING, .importance = HW_CONFIG_MEDIUM, .group = "Table", .display_name = "Catalog",
+    {.name = "table",
+     .type = HW_CONFIG_STRING,
+     .required = true,
+     .importance = HW_CONFIG_HIGH,
+     .group = "Table",
+     .display_name = "Table",
+     .doc = "Table to append to, as namespace.table (a-z, 0-9, _). Created when it is missing."},
+    {.name = "catalog.uri",
+     .type = HW_CONFIG_STRING,
+     .importance = HW_CONFIG_MEDIUM,
+     .group = "Table",
+     .display_name = "Catalog",
      .doc = "Address of an Iceberg REST catalog. Default: the platform's own."},
-    {.name = "commit.interval.ms", .type = HW_CONFIG_LONG, .default_value = "30000", .unit = "ms", .min = 200, .max = 3600000,
-     .importance = HW_CONFIG_HIGH, .group = "Commits", .display_name = "Visible within",
+    {.name = "commit.interval.ms",
+     .type = HW_CONFIG_LONG,
+     .default_value = "30000",
+     .unit = "ms",
+     .min = 200,
+     .max = 3600000,
+     .importance = HW_CONFIG_HIGH,
+     .group = "Commits",
+     .display_name = "Visible within",
      .doc = "Longest time a record waits until it is visible in the table. Shorter means more and smaller files."},
-    {.name = "commit.max.rows", .type = HW_CONFIG_LONG, .default_value = "1000000", .unit = "rows", .min = 1, .max = 100000000,
-     .importance = HW_CONFIG_LOW, .group = "Commits", .display_name = "Rows a commit",
+    {.name = "commit.max.rows",
+     .type = HW_CONFIG_LONG,
+     .default_value = "1000000",
+     .unit = "rows",
+     .min = 1,
+     .max = 100000000,
+     .importance = HW_CONFIG_LOW,
+     .group = "Commits",
+     .display_name = "Rows a commit",
      .doc = "So many waiting rows are committed at once, before the interval ends."},
-    {.name = "commit.max.bytes", .type = HW_CONFIG_LONG, .default_value = "268435456", .unit = "bytes", .min = 1024,
-     .max = 1073741824, .importance = HW_CONFIG_LOW, .group = "Commits", .display_name = "Bytes a commit",
+    {.name = "commit.max.bytes",
+     .type = HW_CONFIG_LONG,
+     .default_value = "268435456",
+     .unit = "bytes",
+     .min = 1024,
+     .max = 1073741824,
+     .importance = HW_CONFIG_LOW,
+     .group = "Commits",
+     .display_name = "Bytes a commit",
      .doc = "So many waiting bytes are committed at once, before the interval ends. Bounds the task's memory."},
     {.name = NULL},
 };
@@ -75,16 +105,17 @@ static int validate(const struct hw_config *config, struct hw_config_faults *out
         snprintf(text, sizeof(text), "the catalog %.100s cannot be reached: %.200s", catalog_uri(config), fault.text);
         add_fault(out_faults, "catalog.uri", text);
     } else if (response.status != 200) {
-        snprintf(text, sizeof(text), "%.200s is no Iceberg REST catalog: it answers %d to /v1/config", catalog_uri(config),
-                 response.status);
+        snprintf(text, sizeof(text), "%.200s is no Iceberg REST catalog: it answers %d to /v1/config",
+                 catalog_uri(config), response.status);
         add_fault(out_faults, "catalog.uri", text);
     }
     if (out_faults->count == before)
         return 0;
-    return hw_err_set(err, HW_ERR_CONFIG, 0, "%s", out_faults->items[HW_MIN(before, HW_ARRAY_SIZE(out_faults->items) - 1)].text);
+    return hw_err_set(err, HW_ERR_CONFIG, 0, "%s",
+                      out_faults->items[HW_MIN(before, HW_ARRAY_SIZE(out_faults->items) - 1)].text);
 }
 
-/* --- Life ---------------------------------------------------------------------------------------------------------------------- */
+/* --- Life ---------------------------------------------------------------------------------------------------------- */
 static void stop(void *self)
 {
     struct sink *sink = self;
@@ -124,8 +155,9 @@ static void nothing_waits(struct sink *sink)
     sink->first_put_ms = 0;
 }
 
-/* Whatever waits is dropped and every partition goes on from the table's own offsets: that is right whoever owned it before.
- * A partition the table has nothing of goes on from the first record dropped, else from where the group says. */
+/* Whatever waits is dropped and every partition goes on from the table's own offsets: that is right whoever owned it
+ * before. A partition the table has nothing of goes on from the first record dropped, else from where the group says.
+ */
 static int assign(void *self, const struct hw_topic_offset *partitions, size_t count, struct hw_offsets *out_seek,
                   struct hw_err *err)
 {
@@ -146,14 +178,17 @@ static int assign(void *self, const struct hw_topic_offset *partitions, size_t c
     return 0;
 }
 
-/* --- Records ------------------------------------------------------------------------------------------------------------------- */
-static int to_row(const struct hw_record *record, struct hw_event_parts *parts, struct hw_table_row *row, struct hw_err *err)
+/* --- Records ------------------------------------------------------------------------------------------------------- */
+static int to_row(const struct hw_record *record, struct hw_event_parts *parts, struct hw_table_row *row,
+                  struct hw_err *err)
 {
     if (!record->value.data)
-        return hw_err_set(err, HW_ERR_DATA, 0, "%s-%d at offset %lld has no value (a tombstone), a table row needs an event",
-                          record->topic, record->partition, (long long)record->offset);
+        return hw_err_set(err, HW_ERR_DATA, 0,
+                          "%s-%d at offset %lld has no value (a tombstone), a table row needs an event", record->topic,
+                          record->partition, (long long)record->offset);
     if (hw_event_split(record->value.data, record->value.size, parts, err) < 0) {
-        hw_err_prefix(err, "%s-%d at offset %lld is not an event", record->topic, record->partition, (long long)record->offset);
+        hw_err_prefix(err, "%s-%d at offset %lld is not an event", record->topic, record->partition,
+                      (long long)record->offset);
         err->kind = HW_ERR_DATA;
         return -1;
     }
@@ -177,7 +212,8 @@ static int put(void *self, const struct hw_batch *batch, struct hw_err *err)
     size_t rows, bytes;
     hw_table_appender_pending(sink->appender, &rows, &bytes);
     if (bytes >= 2 * sink->max_bytes)
-        return hw_err_set(err, HW_ERR_RETRY, 0, "%zu rows wait for their commit: no more until the table takes them", rows);
+        return hw_err_set(err, HW_ERR_RETRY, 0, "%zu rows wait for their commit: no more until the table takes them",
+                          rows);
     if (batch->count > sink->capacity) {
         sink->capacity = batch->count;
         sink->parts = hw_xrealloc(sink->parts, sink->capacity * sizeof(*sink->parts));
@@ -214,7 +250,8 @@ static int flush(void *self, bool force, struct hw_offsets *out_durable, struct 
         return 0;
     HW_TRY(hw_table_appender_commit(sink->appender, &sink->next, err));
     for (size_t i = 0; i < sink->next.count; i++)
-        hw_offsets_set(out_durable, sink->next.items[i].topic, sink->next.items[i].partition, sink->next.items[i].next_offset);
+        hw_offsets_set(out_durable, sink->next.items[i].topic, sink->next.items[i].partition,
+                       sink->next.items[i].next_offset);
     nothing_waits(sink);
     return 0;
 }

@@ -96,9 +96,10 @@ static char *join_levels(struct hw_http_exchange *x, const struct hw_buf *joined
         ok = level_ok(p, (size_t)(next - p), false);
     }
     if (!ok) {
-        hw_reply_error(x, 400, "BadRequestException",
-                       "that is no namespace: each level has 1 to 200 characters, without dots, slashes, ?, #, %% and control "
-                       "characters");
+        hw_reply_error(
+            x, 400, "BadRequestException",
+            "that is no namespace: each level has 1 to 200 characters, without dots, slashes, ?, #, %% and control "
+            "characters");
         return NULL;
     }
     char *space = hw_xstrndup((const char *)joined->data, joined->size);
@@ -113,8 +114,7 @@ char *hw_request_levels(struct hw_http_exchange *x, yyjson_val *levels)
     HW_CLEANUP(hw_buf_done) struct hw_buf joined = {0};
     size_t i, max;
     yyjson_val *level;
-    yyjson_arr_foreach(levels, i, max, level)
-    {
+    yyjson_arr_foreach(levels, i, max, level) {
         if (i)
             hw_buf_add_char(&joined, 0x1f);
         if (yyjson_is_str(level))
@@ -136,8 +136,9 @@ const char *hw_table_name_ok(struct hw_http_exchange *x, const char *name)
 {
     if (name && level_ok(name, strlen(name), true))
         return name;
-    hw_reply_error(x, 400, "BadRequestException",
-                   "that is no table name: it has 1 to 200 characters, without slashes, ?, #, %% and control characters");
+    hw_reply_error(
+        x, 400, "BadRequestException",
+        "that is no table name: it has 1 to 200 characters, without slashes, ?, #, %% and control characters");
     return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* Commits.
  *
- *   I1  The new metadata file is synced before the database points at it; the pointer moves by compare-and-swap, synced as well.
- *       So a kill at any moment leaves the old table or the new one, and at worst a file nobody refers to.
- *   I2  Requirements are checked against the very metadata the swap replaces. When another process was quicker, everything is
+ *   I1  The new metadata file is synced before the database points at it; the pointer moves by compare-and-swap, synced
+ * as well. So a kill at any moment leaves the old table or the new one, and at worst a file nobody refers to. I2
+ * Requirements are checked against the very metadata the swap replaces. When another process was quicker, everything is
  *       done again on the new base.
  *   I3  Files that left the metadata log are removed only after the swap. */
 #include "catalog/internal.h"
@@ -57,8 +57,7 @@ static bool asserts_create(yyjson_val *requirements)
 {
     size_t i, max;
     yyjson_val *requirement;
-    yyjson_arr_foreach(requirements, i, max, requirement)
-    {
+    yyjson_arr_foreach(requirements, i, max, requirement) {
         const char *type = hw_json_str(requirement, "type");
         if (type && strcmp(type, "assert-create") == 0)
             return true;
@@ -103,8 +102,8 @@ static int prepare(struct hw_catalog *catalog, struct prepared *p, yyjson_val *r
         return -1;
     HW_TRY(hw_metadata_validate(doc, err));
     if (base)
-        hw_metadata_log(doc, p->old_location, hw_json_int(yyjson_doc_get_root(base), "last-updated-ms", 0), note_dropped,
-                        &p->dropped);
+        hw_metadata_log(doc, p->old_location, hw_json_int(yyjson_doc_get_root(base), "last-updated-ms", 0),
+                        note_dropped, &p->dropped);
     return hw_metadata_file_write(catalog, doc, p->old_location, &p->text, &p->new_location, err);
 }
 
@@ -119,7 +118,8 @@ static int commit_all(struct hw_catalog *catalog, struct prepared *tables, yyjso
             *out_at = i;
             prepared_reset(&tables[i]);
             result = prepare(catalog, &tables[i], requests[i], err);
-            swaps[i] = (struct hw_store_swap){tables[i].space, tables[i].name, tables[i].old_location, tables[i].new_location};
+            swaps[i] =
+                (struct hw_store_swap){tables[i].space, tables[i].name, tables[i].old_location, tables[i].new_location};
         }
         if (result == 0)
             result = hw_store_swap_all(catalog->store, swaps, count, err);
@@ -169,13 +169,14 @@ void hw_on_table_commit(struct hw_http_exchange *x, void *arg)
         reply_outcome(x, result, &table, &err);
 }
 
-/* --- Several tables at once ---------------------------------------------------------------------------------------------------- */
+/* --- Several tables at once ---------------------------------------------------------------------------------------- */
 static void lock_stripes(struct hw_catalog *catalog, const struct prepared *tables, size_t count, bool lock)
 {
     bool wanted[HW_CATALOG_STRIPES] = {0};
     for (size_t i = 0; i < count; i++)
         wanted[hw_stripe_of(tables[i].space, tables[i].name)] = true;
-    for (size_t i = 0; i < HW_CATALOG_STRIPES; i++) { /* always in this order, so two transactions cannot block each other */
+    for (size_t i = 0; i < HW_CATALOG_STRIPES;
+         i++) { /* always in this order, so two transactions cannot block each other */
         if (wanted[i] && lock)
             pthread_mutex_lock(&catalog->stripes[i]);
         else if (wanted[i])
@@ -184,17 +185,17 @@ static void lock_stripes(struct hw_catalog *catalog, const struct prepared *tabl
 }
 
 /* false: answered. */
-static bool read_changes(struct hw_http_exchange *x, yyjson_val *changes, struct prepared *tables, yyjson_val **requests,
-                         size_t *out_count)
+static bool read_changes(struct hw_http_exchange *x, yyjson_val *changes, struct prepared *tables,
+                         yyjson_val **requests, size_t *out_count)
 {
     size_t i, max;
     yyjson_val *change;
     if (yyjson_arr_size(changes) == 0 || yyjson_arr_size(changes) > TABLES_PER_TRANSACTION) {
-        hw_reply_error(x, 400, "BadRequestException", "table-changes is no list of 1 to %d tables", TABLES_PER_TRANSACTION);
+        hw_reply_error(x, 400, "BadRequestException", "table-changes is no list of 1 to %d tables",
+                       TABLES_PER_TRANSACTION);
         return false;
     }
-    yyjson_arr_foreach(changes, i, max, change)
-    {
+    yyjson_arr_foreach(changes, i, max, change) {
         yyjson_val *identifier = yyjson_obj_get(change, "identifier");
         struct prepared *table = &tables[(*out_count)++];
         requests[i] = change;
@@ -205,7 +206,8 @@ static bool read_changes(struct hw_http_exchange *x, yyjson_val *changes, struct
         table->name = hw_xstrdup(name);
         for (size_t j = 0; j < i; j++) {
             if (strcmp(tables[j].space, table->space) == 0 && strcmp(tables[j].name, table->name) == 0) {
-                hw_reply_error(x, 400, "BadRequestException", "table %.200s.%.200s is named twice", table->space, table->name);
+                hw_reply_error(x, 400, "BadRequestException", "table %.200s.%.200s is named twice", table->space,
+                               table->name);
                 return false;
             }
         }

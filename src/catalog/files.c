@@ -1,4 +1,5 @@
-/* Metadata files below the warehouse folder. Nothing outside of it is ever read or written, whatever a client asks for. */
+/* Metadata files below the warehouse folder. Nothing outside of it is ever read or written, whatever a client asks for.
+ */
 #include "catalog/internal.h"
 
 #include "base/fs.h"
@@ -27,11 +28,13 @@ int hw_location_check(const struct hw_catalog *catalog, const char *location, st
                  !(size >= 3 && strcmp(path + size - 3, "/..") == 0) && size < 3000;
     if (inside && plain)
         return 0;
-    return hw_err_set(err, HW_ERR_DATA, 400, "location %.200s is not inside the warehouse %.200s: leave it out, or choose one there",
-                      location, catalog->root_uri);
+    return hw_err_set(err, HW_ERR_DATA, 400,
+                      "location %.200s is not inside the warehouse %.200s: leave it out, or choose one there", location,
+                      catalog->root_uri);
 }
 
-int hw_metadata_file_read(const struct hw_catalog *catalog, const char *location, struct hw_buf *out, struct hw_err *err)
+int hw_metadata_file_read(const struct hw_catalog *catalog, const char *location, struct hw_buf *out,
+                          struct hw_err *err)
 {
     HW_TRY(hw_location_check(catalog, location, err));
     return hw_fs_read(hw_location_path(location), HW_METADATA_FILE_LIMIT, out, err);
@@ -88,7 +91,8 @@ void hw_metadata_file_remove(const struct hw_catalog *catalog, const char *locat
 {
     struct hw_err ignored;
     size_t size = strlen(location), end = strlen(".metadata.json");
-    if (size > end && strcmp(location + size - end, ".metadata.json") == 0 && hw_location_check(catalog, location, &ignored) == 0)
+    if (size > end && strcmp(location + size - end, ".metadata.json") == 0 &&
+        hw_location_check(catalog, location, &ignored) == 0)
         unlink(hw_location_path(location));
 }
 

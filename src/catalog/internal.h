@@ -13,8 +13,8 @@ struct hw_catalog {
     struct hw_store *store;
     char *root, *root_uri; /* the warehouse: path without a slash at the end, and the same as file: location */
     struct hw_http_server *server;
-    /* Serialises the changes of a table within this process (several tables share a stripe). Against other processes on the same
-     * database the compare-and-swap decides. */
+    /* Serialises the changes of a table within this process (several tables share a stripe). Against other processes on
+     * the same database the compare-and-swap decides. */
     pthread_mutex_t stripes[HW_CATALOG_STRIPES];
 };
 
@@ -44,8 +44,9 @@ const char *hw_location_path(const char *location); /* of a checked one */
 HW_MUST_CHECK int hw_metadata_file_read(const struct hw_catalog *catalog, const char *location, struct hw_buf *out,
                                         struct hw_err *err);
 /* Writes doc as the next metadata file of its table; text is the file's content. old NULL: the first. */
-HW_MUST_CHECK int hw_metadata_file_write(const struct hw_catalog *catalog, const yyjson_mut_doc *doc, const char *old_location,
-                                         struct hw_buf *out_text, char **out_location, struct hw_err *err);
+HW_MUST_CHECK int hw_metadata_file_write(const struct hw_catalog *catalog, const yyjson_mut_doc *doc,
+                                         const char *old_location, struct hw_buf *out_text, char **out_location,
+                                         struct hw_err *err);
 void hw_metadata_file_remove(const struct hw_catalog *catalog, const char *location);
 /* A location for a new table; a fresh one when the plain one is taken. malloc'd. */
 char *hw_table_location(const struct hw_catalog *catalog, const char *space, const char *name);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Reading and changing members ---------------------------------------------------------------------------------------------- */
+/* --- Reading and changing members ---------------------------------------------------------------------------------- */
 int64_t hw_mut_int(yyjson_mut_val *object, const char *key, int64_t otherwise)
 {
     yyjson_mut_val *value = yyjson_mut_obj_get(object, key);
@@ -48,9 +48,10 @@ yyjson_mut_val *hw_mut_find(yyjson_mut_val *list, const char *key, int64_t id)
 {
     size_t i, max;
     yyjson_mut_val *item;
-    yyjson_mut_arr_foreach(list, i, max, item)
+    yyjson_mut_arr_foreach(list, i, max, item) {
         if (hw_mut_int(item, key, INT64_MIN) == id)
             return item;
+    }
     return NULL;
 }
 
@@ -68,8 +69,9 @@ int64_t hw_highest_field_id(yyjson_mut_val *type)
         highest = HW_MAX(highest, hw_highest_field_id(yyjson_mut_obj_get(type, nested[i])));
     size_t i, max;
     yyjson_mut_val *field;
-    yyjson_mut_arr_foreach(yyjson_mut_obj_get(type, "fields"), i, max, field)
+    yyjson_mut_arr_foreach(yyjson_mut_obj_get(type, "fields"), i, max, field) {
         highest = HW_MAX(highest, hw_highest_field_id(field));
+    }
     return highest;
 }
 
@@ -78,15 +80,17 @@ int64_t hw_number_partition_fields(yyjson_mut_doc *doc, yyjson_mut_val *spec, in
 {
     size_t i, max;
     yyjson_mut_val *field;
-    yyjson_mut_arr_foreach(yyjson_mut_obj_get(spec, "fields"), i, max, field)
+    yyjson_mut_arr_foreach(yyjson_mut_obj_get(spec, "fields"), i, max, field) {
         last = HW_MAX(last, hw_mut_int(field, "field-id", 0));
-    yyjson_mut_arr_foreach(yyjson_mut_obj_get(spec, "fields"), i, max, field)
+    }
+    yyjson_mut_arr_foreach(yyjson_mut_obj_get(spec, "fields"), i, max, field) {
         if (hw_mut_int(field, "field-id", -1) < 0)
             hw_mut_put_int(doc, field, "field-id", ++last);
+    }
     return last;
 }
 
-/* --- Creating ------------------------------------------------------------------------------------------------------------------ */
+/* --- Creating ------------------------------------------------------------------------------------------------------ */
 yyjson_mut_doc *hw_metadata_blank(const char *location, int64_t now_ms)
 {
     static const char *const lists[] = {"schemas",      "partition-specs", "sort-orders", "snapshots",
@@ -123,13 +127,14 @@ static void set_properties(yyjson_mut_doc *doc, yyjson_mut_val *to, yyjson_val *
 {
     size_t i, max;
     yyjson_val *key, *value;
-    yyjson_obj_foreach(from, i, max, key, value)
+    yyjson_obj_foreach(from, i, max, key, value) {
         if (yyjson_is_str(value) && strcmp(yyjson_get_str(key), "format-version") != 0)
             hw_mut_put(doc, to, yyjson_get_str(key), yyjson_val_mut_copy(doc, value));
+    }
 }
 
-int hw_metadata_create(yyjson_val *request, const char *location, const char *uuid, int64_t now_ms, yyjson_mut_doc **out_doc,
-                       struct hw_err *err)
+int hw_metadata_create(yyjson_val *request, const char *location, const char *uuid, int64_t now_ms,
+                       yyjson_mut_doc **out_doc, struct hw_err *err)
 {
     HW_CLEANUP(hw_json_mut_freep) yyjson_mut_doc *doc = hw_metadata_blank(location, now_ms);
     yyjson_mut_val *m = yyjson_mut_doc_get_root(doc);
@@ -172,7 +177,8 @@ int hw_metadata_validate(yyjson_mut_doc *doc, struct hw_err *err)
     yyjson_mut_val *m = yyjson_mut_doc_get_root(doc);
     if (hw_mut_int(m, "format-version", 0) != 2)
         return hw_err_set(err, HW_ERR_DATA, 400, "the table's format-version is not 2");
-    if (!yyjson_mut_is_str(yyjson_mut_obj_get(m, "table-uuid")) || !yyjson_mut_is_str(yyjson_mut_obj_get(m, "location")))
+    if (!yyjson_mut_is_str(yyjson_mut_obj_get(m, "table-uuid")) ||
+        !yyjson_mut_is_str(yyjson_mut_obj_get(m, "location")))
         return hw_err_set(err, HW_ERR_DATA, 400, "the table has no uuid or no location");
     if (!hw_mut_find(yyjson_mut_obj_get(m, "schemas"), "schema-id", hw_mut_int(m, "current-schema-id", -1)))
         return hw_err_set(err, HW_ERR_DATA, 400, "the table's current-schema-id names no schema");
@@ -183,10 +189,11 @@ int hw_metadata_validate(yyjson_mut_doc *doc, struct hw_err *err)
     return 0;
 }
 
-/* --- Requirements -------------------------------------------------------------------------------------------------------------- */
+/* --- Requirements -------------------------------------------------------------------------------------------------- */
 static int conflict(struct hw_err *err, const char *what, int64_t expected, int64_t found)
 {
-    hw_err_set(err, HW_ERR_DATA, 409, "Requirement failed: %s is %" PRId64 ", expected %" PRId64, what, found, expected);
+    hw_err_set(err, HW_ERR_DATA, 409, "Requirement failed: %s is %" PRId64 ", expected %" PRId64, what, found,
+               expected);
     return HW_METADATA_CONFLICT;
 }
 
@@ -234,7 +241,8 @@ static int check_one(yyjson_val *metadata, yyjson_val *requirement, struct hw_er
             return hw_err_set(err, HW_ERR_DATA, 400, "assert-table-uuid has no uuid");
         if (found && strcasecmp(found, wanted) == 0)
             return 0;
-        hw_err_set(err, HW_ERR_DATA, 409, "Requirement failed: UUID is %s, expected %.40s", found ? found : "none", wanted);
+        hw_err_set(err, HW_ERR_DATA, 409, "Requirement failed: UUID is %s, expected %.40s", found ? found : "none",
+                   wanted);
         return HW_METADATA_CONFLICT;
     }
     if (strcmp(type, "assert-ref-snapshot-id") == 0)
@@ -257,8 +265,7 @@ int hw_metadata_check(yyjson_val *metadata, yyjson_val *requirements, struct hw_
     yyjson_val *requirement;
     if (requirements && !yyjson_is_null(requirements) && !yyjson_is_arr(requirements))
         return hw_err_set(err, HW_ERR_DATA, 400, "requirements is not a list");
-    yyjson_arr_foreach(requirements, i, max, requirement)
-    {
+    yyjson_arr_foreach(requirements, i, max, requirement) {
         int result = check_one(metadata, requirement, err);
         if (result != 0)
             return result;
@@ -266,7 +273,7 @@ int hw_metadata_check(yyjson_val *metadata, yyjson_val *requirements, struct hw_
     return 0;
 }
 
-/* --- The metadata log ---------------------------------------------------------------------------------------------------------- */
+/* --- The metadata log ---------------------------------------------------------------------------------------------- */
 void hw_metadata_log(yyjson_mut_doc *doc, const char *old_location, int64_t old_updated_ms,
                      void (*drop)(const char *location, void *arg), void *arg)
 {

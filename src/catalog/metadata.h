@@ -14,7 +14,8 @@ yyjson_mut_doc *hw_metadata_blank(const char *location, int64_t now_ms);
 HW_MUST_CHECK int hw_metadata_check(yyjson_val *metadata, yyjson_val *requirements, struct hw_err *err);
 /* Applies the updates in order to doc. Outcomes as hw_metadata_check. */
 HW_MUST_CHECK int hw_metadata_apply(yyjson_mut_doc *doc, yyjson_val *updates, int64_t now_ms, struct hw_err *err);
-/* Puts the old file into metadata-log; entries beyond the table's limit leave it and are given to drop (may be NULL). */
+/* Puts the old file into metadata-log; entries beyond the table's limit leave it and are given to drop (may be NULL).
+ */
 void hw_metadata_log(yyjson_mut_doc *doc, const char *old_location, int64_t old_updated_ms,
                      void (*drop)(const char *location, void *arg), void *arg);
 /* All that a finished metadata file must have. */

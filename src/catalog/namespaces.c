@@ -13,20 +13,24 @@ void hw_on_config(struct hw_http_exchange *x, void *arg)
         "\"GET /v1/{prefix}/namespaces\",\"POST /v1/{prefix}/namespaces\",\"GET /v1/{prefix}/namespaces/{namespace}\","
         "\"HEAD /v1/{prefix}/namespaces/{namespace}\",\"DELETE /v1/{prefix}/namespaces/{namespace}\","
         "\"POST /v1/{prefix}/namespaces/{namespace}/properties\",\"GET /v1/{prefix}/namespaces/{namespace}/tables\","
-        "\"POST /v1/{prefix}/namespaces/{namespace}/tables\",\"GET /v1/{prefix}/namespaces/{namespace}/tables/{table}\","
-        "\"HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}\",\"POST /v1/{prefix}/namespaces/{namespace}/tables/{table}\","
-        "\"DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}\",\"POST /v1/{prefix}/namespaces/{namespace}/register\","
+        "\"POST /v1/{prefix}/namespaces/{namespace}/tables\",\"GET "
+        "/v1/{prefix}/namespaces/{namespace}/tables/{table}\","
+        "\"HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}\",\"POST "
+        "/v1/{prefix}/namespaces/{namespace}/tables/{table}\","
+        "\"DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}\",\"POST "
+        "/v1/{prefix}/namespaces/{namespace}/register\","
         "\"POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics\",\"POST /v1/{prefix}/tables/rename\","
         "\"POST /v1/{prefix}/transactions/commit\"]}";
     hw_http_reply(x, 200, "application/json", body, sizeof(body) - 1);
 }
 
-/* --- Listing ------------------------------------------------------------------------------------------------------------------- */
+/* --- Listing ------------------------------------------------------------------------------------------------------- */
 struct children {
     yyjson_mut_doc *doc;
     yyjson_mut_val *list;
     const char *parent; /* NULL: the top */
-    char last[256];     /* the child added last; names come sorted, so equal ones follow each other (nearly: see add_child) */
+    char last[256]; /* the child added last; names come sorted, so equal ones follow each other (nearly: see add_child)
+                     */
 };
 
 /* Adds the level below the parent once, also when only a deeper namespace exists. */
@@ -44,9 +48,10 @@ static void add_child(const char *space, const char *unused, void *arg)
         return;
     yyjson_mut_val *levels = yyjson_mut_arr(children->doc);
     hw_add_levels(children->doc, levels, child);
-    yyjson_mut_arr_foreach(children->list, i, max, known)
+    yyjson_mut_arr_foreach(children->list, i, max, known) {
         if (yyjson_mut_equals(known, levels))
             return;
+    }
     yyjson_mut_arr_append(children->list, levels);
     snprintf(children->last, sizeof(children->last), "%s", child);
 }
@@ -79,7 +84,7 @@ void hw_on_namespaces_list(struct hw_http_exchange *x, void *arg)
     hw_reply_doc(x, 200, doc);
 }
 
-/* --- One namespace ------------------------------------------------------------------------------------------------------------- */
+/* --- One namespace ------------------------------------------------------------------------------------------------- */
 struct property_list {
     yyjson_mut_doc *doc;
     yyjson_mut_val *object;
@@ -124,19 +129,18 @@ void hw_on_namespace_get(struct hw_http_exchange *x, void *arg)
 }
 
 /* Pairs borrow from the JSON. NULL when a value is no string (answered). */
-static struct hw_store_pair *read_pairs(struct hw_http_exchange *x, yyjson_val *object, yyjson_val *removals, size_t *out_count)
+static struct hw_store_pair *read_pairs(struct hw_http_exchange *x, yyjson_val *object, yyjson_val *removals,
+                                        size_t *out_count)
 {
     struct hw_store_pair *pairs = hw_xcalloc(yyjson_obj_size(object) + yyjson_arr_size(removals) + 1, sizeof(*pairs));
     size_t i, max, count = 0;
     yyjson_val *key, *value;
     bool ok = true;
-    yyjson_arr_foreach(removals, i, max, key)
-    {
+    yyjson_arr_foreach(removals, i, max, key) {
         ok &= yyjson_is_str(key);
         pairs[count++] = (struct hw_store_pair){yyjson_get_str(key), NULL};
     }
-    yyjson_obj_foreach(object, i, max, key, value)
-    {
+    yyjson_obj_foreach(object, i, max, key, value) {
         ok &= yyjson_is_str(value) && yyjson_get_len(key) <= 255 && yyjson_get_len(value) <= 1000;
         pairs[count++] = (struct hw_store_pair){yyjson_get_str(key), yyjson_get_str(value)};
     }
@@ -144,7 +148,8 @@ static struct hw_store_pair *read_pairs(struct hw_http_exchange *x, yyjson_val *
     if (ok)
         return pairs;
     free(pairs);
-    hw_reply_error(x, 400, "BadRequestException", "a property is no string, or longer than 255 (name) or 1000 (value) characters");
+    hw_reply_error(x, 400, "BadRequestException",
+                   "a property is no string, or longer than 255 (name) or 1000 (value) characters");
     return NULL;
 }
 
@@ -185,12 +190,13 @@ void hw_on_namespace_drop(struct hw_http_exchange *x, void *arg)
     else if (result == HW_STORE_MISSING)
         hw_reply_no_namespace(x, space);
     else if (result == HW_STORE_NOT_EMPTY)
-        hw_reply_error(x, 409, "NamespaceNotEmptyException", "Namespace is not empty: %s; drop its tables first", space);
+        hw_reply_error(x, 409, "NamespaceNotEmptyException", "Namespace is not empty: %s; drop its tables first",
+                       space);
     else
         hw_reply_empty(x);
 }
 
-/* --- Properties ---------------------------------------------------------------------------------------------------------------- */
+/* --- Properties ---------------------------------------------------------------------------------------------------- */
 void hw_on_namespace_properties(struct hw_http_exchange *x, void *arg)
 {
     struct hw_catalog *catalog = arg;
@@ -204,8 +210,7 @@ void hw_on_namespace_properties(struct hw_http_exchange *x, void *arg)
         return;
     yyjson_val *root = yyjson_doc_get_root(doc), *key, *value;
     yyjson_val *updates = yyjson_obj_get(root, "updates"), *removals = yyjson_obj_get(root, "removals");
-    yyjson_arr_foreach(removals, i, max, key)
-    {
+    yyjson_arr_foreach(removals, i, max, key) {
         if (yyjson_is_str(key) && yyjson_obj_get(updates, yyjson_get_str(key))) {
             hw_reply_error(x, 422, "UnprocessableEntityException", "Property %.200s is to be both set and removed",
                            yyjson_get_str(key));
@@ -233,10 +238,12 @@ void hw_on_namespace_properties(struct hw_http_exchange *x, void *arg)
     yyjson_mut_doc_set_root(answer, reply);
     yyjson_mut_val *updated = hw_mut_list(answer, reply, "updated"), *removed = hw_mut_list(answer, reply, "removed");
     yyjson_mut_val *missing = hw_mut_list(answer, reply, "missing");
-    yyjson_obj_foreach(updates, i, max, key, value)
+    yyjson_obj_foreach(updates, i, max, key, value) {
         yyjson_mut_arr_append(updated, yyjson_val_mut_copy(answer, key));
-    yyjson_arr_foreach(removals, i, max, key)
+    }
+    yyjson_arr_foreach(removals, i, max, key) {
         yyjson_mut_arr_append(yyjson_mut_obj_get(before.object, yyjson_get_str(key)) ? removed : missing,
                               yyjson_val_mut_copy(answer, key));
+    }
     hw_reply_doc(x, 200, answer);
 }

@@ -44,14 +44,17 @@ static void stop(void *self)
 /* Folders below data.dir; the warehouse as the absolute path its tables will name for ever. */
 static int open_folders(struct hw_catalog *catalog, const char *data_dir, struct hw_err *err)
 {
-    HW_CLEANUP(hw_freep) char *state = hw_xasprintf("%s/catalog", data_dir), *tables = hw_xasprintf("%s/warehouse", data_dir);
+    HW_CLEANUP(hw_freep)
+    char *state = hw_xasprintf("%s/catalog", data_dir),
+         *tables = hw_xasprintf("%s/warehouse", data_dir);
     HW_CLEANUP(hw_freep) char *database = hw_xasprintf("%s/catalog.db", state);
     HW_TRY(hw_fs_mkdirs(state, err));
     HW_TRY(hw_fs_mkdirs(tables, err));
     catalog->root = realpath(tables, NULL);
     if (!catalog->root || strpbrk(catalog->root, "?#%"))
-        return hw_err_set(err, HW_ERR_CONFIG, 0, "data.dir %s has a character (?, # or %%) that table locations cannot have: "
-                                                 "choose another folder",
+        return hw_err_set(err, HW_ERR_CONFIG, 0,
+                          "data.dir %s has a character (?, # or %%) that table locations cannot have: "
+                          "choose another folder",
                           data_dir);
     catalog->root_uri = hw_xasprintf("file://%s", catalog->root);
     return hw_store_open(database, &catalog->store, err);
@@ -83,12 +86,26 @@ static int start(const struct hw_settings *settings, void **out_self, struct hw_
 }
 
 static const struct hw_config_field fields[] = {
-    {.name = "listen.host", .type = HW_CONFIG_STRING, .default_value = "127.0.0.1", .importance = HW_CONFIG_MEDIUM,
+    {.name = "listen.host",
+     .type = HW_CONFIG_STRING,
+     .default_value = "127.0.0.1",
+     .importance = HW_CONFIG_MEDIUM,
      .doc = "Address to listen on. The catalog has no log-in: keep it on loopback or behind a proxy."},
-    {.name = "listen.port", .type = HW_CONFIG_INT, .default_value = "8181", .importance = HW_CONFIG_MEDIUM, .min = 1, .max = 65535,
+    {.name = "listen.port",
+     .type = HW_CONFIG_INT,
+     .default_value = "8181",
+     .importance = HW_CONFIG_MEDIUM,
+     .min = 1,
+     .max = 65535,
      .doc = "Port of the Iceberg REST catalog, before port.offset is added."},
-    {.name = "max.body.bytes", .type = HW_CONFIG_INT, .default_value = "16777216", .unit = "bytes", .importance = HW_CONFIG_LOW,
-     .min = 65536, .max = 1073741824, .doc = "Largest request body; a commit names its snapshot, not its files, so few are large."},
+    {.name = "max.body.bytes",
+     .type = HW_CONFIG_INT,
+     .default_value = "16777216",
+     .unit = "bytes",
+     .importance = HW_CONFIG_LOW,
+     .min = 65536,
+     .max = 1073741824,
+     .doc = "Largest request body; a commit names its snapshot, not its files, so few are large."},
     {.name = NULL},
 };
 

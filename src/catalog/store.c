@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG "iceberg" /* catalog_name of our rows: what PyIceberg's SqlCatalog("iceberg") and JdbcCatalog look for */
+#define CATALOG                                                                                                        \
+    "iceberg" /* catalog_name of our rows: what PyIceberg's SqlCatalog("iceberg") and JdbcCatalog look for */
 
 struct hw_store {
     pthread_mutex_t lock; /* guards db */
@@ -14,7 +15,8 @@ struct hw_store {
 };
 
 static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS iceberg_tables(catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS iceberg_tables(catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT "
+    "NULL,"
     " table_name VARCHAR(255) NOT NULL, metadata_location VARCHAR(1000), previous_metadata_location VARCHAR(1000),"
     " iceberg_type VARCHAR(5), PRIMARY KEY(catalog_name, table_namespace, table_name));"
     "CREATE TABLE IF NOT EXISTS iceberg_namespace_properties(catalog_name VARCHAR(255) NOT NULL,"
@@ -25,14 +27,16 @@ static int fail(struct hw_store *store, struct hw_err *err)
 {
     int code = sqlite3_errcode(store->db);
     bool again = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_LOCKED;
-    return hw_err_set(err, again ? HW_ERR_RETRY : HW_ERR_FATAL, code, "the catalog's database: %s", sqlite3_errmsg(store->db));
+    return hw_err_set(err, again ? HW_ERR_RETRY : HW_ERR_FATAL, code, "the catalog's database: %s",
+                      sqlite3_errmsg(store->db));
 }
 
 int hw_store_open(const char *path, struct hw_store **out_store, struct hw_err *err)
 {
     struct hw_store *store = hw_xcalloc(1, sizeof(*store));
     pthread_mutex_init(&store->lock, NULL);
-    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) !=
+            SQLITE_OK ||
         sqlite3_busy_timeout(store->db, 5000) != SQLITE_OK ||
         sqlite3_exec(store->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
@@ -55,7 +59,7 @@ struct hw_store *hw_store_close(struct hw_store *store)
     return NULL;
 }
 
-/* --- Statements. All of these run under the lock. ------------------------------------------------------------------------------- */
+/* --- Statements. All of these run under the lock. ------------------------------------------------------------------ */
 /* Binds the texts (NULL = SQL NULL) after the catalog's name as ?1. */
 static int prepare(struct hw_store *store, const char *sql, const char *const *texts, size_t count, sqlite3_stmt **out,
                    struct hw_err *err)
@@ -84,8 +88,8 @@ static int change(struct hw_store *store, const char *sql, const char *const *te
 }
 #define TEXTS(...) (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)
 
-static int each(struct hw_store *store, const char *sql, const char *const *texts, size_t count, hw_store_visit visit, void *arg,
-                struct hw_err *err)
+static int each(struct hw_store *store, const char *sql, const char *const *texts, size_t count, hw_store_visit visit,
+                void *arg, struct hw_err *err)
 {
     HW_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     HW_TRY(prepare(store, sql, texts, count, &statement, err));
@@ -116,10 +120,10 @@ static int end(struct hw_store *store, int result, struct hw_err *err)
     return result;
 }
 
-/* --- Namespaces ---------------------------------------------------------------------------------------------------------------- */
+/* --- Namespaces ---------------------------------------------------------------------------------------------------- */
 /* A namespace is there when it has properties or tables (as the shared layout has it). */
-#define SPACES                                                                                                                 \
-    "SELECT namespace AS n FROM iceberg_namespace_properties WHERE catalog_name=?1"                                            \
+#define SPACES                                                                                                         \
+    "SELECT namespace AS n FROM iceberg_namespace_properties WHERE catalog_name=?1"                                    \
     " UNION SELECT table_namespace AS n FROM iceberg_tables WHERE catalog_name=?1"
 
 static void count_row(const char *a, const char *b, void *arg)
@@ -161,22 +165,24 @@ int hw_store_properties(struct hw_store *store, const char *space, hw_store_visi
     return result;
 }
 
-static int put_pairs(struct hw_store *store, const char *space, const struct hw_store_pair *pairs, size_t count, struct hw_err *err)
+static int put_pairs(struct hw_store *store, const char *space, const struct hw_store_pair *pairs, size_t count,
+                     struct hw_err *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (pairs[i].value)
             HW_TRY(change(store, "INSERT OR REPLACE INTO iceberg_namespace_properties VALUES(?1,?2,?3,?4)",
                           TEXTS(space, pairs[i].key, pairs[i].value), err));
         else
-            HW_TRY(change(store,
-                          "DELETE FROM iceberg_namespace_properties WHERE catalog_name=?1 AND namespace=?2 AND property_key=?3",
-                          TEXTS(space, pairs[i].key), err));
+            HW_TRY(change(
+                store,
+                "DELETE FROM iceberg_namespace_properties WHERE catalog_name=?1 AND namespace=?2 AND property_key=?3",
+                TEXTS(space, pairs[i].key), err));
     }
     return 0;
 }
 
-int hw_store_namespace_create(struct hw_store *store, const char *space, const struct hw_store_pair *pairs, size_t count,
-                              struct hw_err *err)
+int hw_store_namespace_create(struct hw_store *store, const char *space, const struct hw_store_pair *pairs,
+                              size_t count, struct hw_err *err)
 {
     const struct hw_store_pair exists = {"exists", "true"};
     HW_TRY(begin(store, err));
@@ -190,8 +196,8 @@ int hw_store_namespace_create(struct hw_store *store, const char *space, const s
     return end(store, result, err);
 }
 
-int hw_store_namespace_change(struct hw_store *store, const char *space, const struct hw_store_pair *pairs, size_t count,
-                              struct hw_err *err)
+int hw_store_namespace_change(struct hw_store *store, const char *space, const struct hw_store_pair *pairs,
+                              size_t count, struct hw_err *err)
 {
     HW_TRY(begin(store, err));
     int result = space_exists(store, space, err);
@@ -213,8 +219,8 @@ static int drop_space(struct hw_store *store, const char *space, struct hw_err *
                 TEXTS(space), count_row, &tables, err));
     if (tables)
         return HW_STORE_NOT_EMPTY;
-    int changed = change(store, "DELETE FROM iceberg_namespace_properties WHERE catalog_name=?1 AND namespace=?2", TEXTS(space),
-                         err);
+    int changed = change(store, "DELETE FROM iceberg_namespace_properties WHERE catalog_name=?1 AND namespace=?2",
+                         TEXTS(space), err);
     return changed < 0 ? -1 : 0;
 }
 
@@ -224,7 +230,7 @@ int hw_store_namespace_drop(struct hw_store *store, const char *space, struct hw
     return end(store, drop_space(store, space, err), err);
 }
 
-/* --- Tables -------------------------------------------------------------------------------------------------------------------- */
+/* --- Tables -------------------------------------------------------------------------------------------------------- */
 #define IS_TABLE " AND (iceberg_type='TABLE' OR iceberg_type IS NULL)"
 
 int hw_store_tables(struct hw_store *store, const char *space, hw_store_visit visit, void *arg, struct hw_err *err)
@@ -254,7 +260,8 @@ static int table_location(struct hw_store *store, const char *space, const char 
     return *out ? 0 : HW_STORE_MISSING;
 }
 
-int hw_store_table_get(struct hw_store *store, const char *space, const char *name, char **out_location, struct hw_err *err)
+int hw_store_table_get(struct hw_store *store, const char *space, const char *name, char **out_location,
+                       struct hw_err *err)
 {
     pthread_mutex_lock(&store->lock);
     int result = table_location(store, space, name, out_location, err);
@@ -262,14 +269,16 @@ int hw_store_table_get(struct hw_store *store, const char *space, const char *na
     return result;
 }
 
-static int insert_table(struct hw_store *store, const char *space, const char *name, const char *location, struct hw_err *err)
+static int insert_table(struct hw_store *store, const char *space, const char *name, const char *location,
+                        struct hw_err *err)
 {
     int changed = change(store, "INSERT OR IGNORE INTO iceberg_tables VALUES(?1,?2,?3,?4,NULL,'TABLE')",
                          TEXTS(space, name, location), err);
     return changed < 0 ? -1 : changed == 0 ? HW_STORE_EXISTS : 0;
 }
 
-int hw_store_table_create(struct hw_store *store, const char *space, const char *name, const char *location, struct hw_err *err)
+int hw_store_table_create(struct hw_store *store, const char *space, const char *name, const char *location,
+                          struct hw_err *err)
 {
     HW_TRY(begin(store, err));
     int result = space_exists(store, space, err);
@@ -281,13 +290,14 @@ int hw_store_table_create(struct hw_store *store, const char *space, const char 
 int hw_store_table_drop(struct hw_store *store, const char *space, const char *name, struct hw_err *err)
 {
     HW_TRY(begin(store, err));
-    int changed = change(store, "DELETE FROM iceberg_tables WHERE catalog_name=?1 AND table_namespace=?2 AND table_name=?3" IS_TABLE,
-                         TEXTS(space, name), err);
+    int changed = change(
+        store, "DELETE FROM iceberg_tables WHERE catalog_name=?1 AND table_namespace=?2 AND table_name=?3" IS_TABLE,
+        TEXTS(space, name), err);
     return end(store, changed < 0 ? -1 : changed == 0 ? HW_STORE_MISSING : 0, err);
 }
 
-static int rename_table(struct hw_store *store, const char *space, const char *name, const char *to_space, const char *to_name,
-                        struct hw_err *err)
+static int rename_table(struct hw_store *store, const char *space, const char *name, const char *to_space,
+                        const char *to_name, struct hw_err *err)
 {
     HW_CLEANUP(hw_freep) char *from = NULL, *to = NULL;
     int result = table_location(store, space, name, &from, err);
@@ -298,15 +308,16 @@ static int rename_table(struct hw_store *store, const char *space, const char *n
     result = table_location(store, to_space, to_name, &to, err);
     if (result != HW_STORE_MISSING)
         return result < 0 ? -1 : HW_STORE_EXISTS;
-    int changed = change(store,
-                         "UPDATE OR IGNORE iceberg_tables SET table_namespace=?4, table_name=?5 WHERE catalog_name=?1 AND "
-                         "table_namespace=?2 AND table_name=?3",
-                         TEXTS(space, name, to_space, to_name), err);
+    int changed =
+        change(store,
+               "UPDATE OR IGNORE iceberg_tables SET table_namespace=?4, table_name=?5 WHERE catalog_name=?1 AND "
+               "table_namespace=?2 AND table_name=?3",
+               TEXTS(space, name, to_space, to_name), err);
     return changed < 0 ? -1 : changed == 0 ? HW_STORE_EXISTS : 0;
 }
 
-int hw_store_table_rename(struct hw_store *store, const char *space, const char *name, const char *to_space, const char *to_name,
-                          struct hw_err *err)
+int hw_store_table_rename(struct hw_store *store, const char *space, const char *name, const char *to_space,
+                          const char *to_name, struct hw_err *err)
 {
     HW_TRY(begin(store, err));
     return end(store, rename_table(store, space, name, to_space, to_name, err), err);
@@ -318,10 +329,11 @@ static int swap_one(struct hw_store *store, const struct hw_store_swap *swap, st
         int result = space_exists(store, swap->space, err);
         return result ? result : insert_table(store, swap->space, swap->name, swap->new_location, err);
     }
-    int changed = change(store,
-                         "UPDATE iceberg_tables SET metadata_location=?4, previous_metadata_location=?5 WHERE catalog_name=?1 "
-                         "AND table_namespace=?2 AND table_name=?3 AND metadata_location=?5" IS_TABLE,
-                         TEXTS(swap->space, swap->name, swap->new_location, swap->old_location), err);
+    int changed =
+        change(store,
+               "UPDATE iceberg_tables SET metadata_location=?4, previous_metadata_location=?5 WHERE catalog_name=?1 "
+               "AND table_namespace=?2 AND table_name=?3 AND metadata_location=?5" IS_TABLE,
+               TEXTS(swap->space, swap->name, swap->new_location, swap->old_location), err);
     return changed < 0 ? -1 : changed == 0 ? HW_STORE_CHANGED : 0;
 }
 

@@ -15,7 +15,7 @@ unsigned hw_stripe_of(const char *space, const char *name)
     return hash % HW_CATALOG_STRIPES;
 }
 
-/* --- List ---------------------------------------------------------------------------------------------------------------------- */
+/* --- List ---------------------------------------------------------------------------------------------------------- */
 struct identifiers {
     yyjson_mut_doc *doc;
     yyjson_mut_val *list;
@@ -53,7 +53,7 @@ void hw_on_tables_list(struct hw_http_exchange *x, void *arg)
         hw_reply_doc(x, 200, doc);
 }
 
-/* --- Answers with a table ------------------------------------------------------------------------------------------------------ */
+/* --- Answers with a table ------------------------------------------------------------------------------------------ */
 void hw_reply_table(struct hw_http_exchange *x, const char *location, const struct hw_buf *metadata)
 {
     struct hw_buf body = {0};
@@ -80,8 +80,9 @@ static int trim_snapshots(struct hw_buf *metadata, struct hw_err *err)
     for (snapshot = yyjson_mut_arr_remove_first(all); snapshot; snapshot = yyjson_mut_arr_remove_first(all)) {
         size_t i, max;
         bool named = hw_mut_int(snapshot, "snapshot-id", -1) == hw_mut_int(m, "current-snapshot-id", -1);
-        yyjson_mut_obj_foreach(yyjson_mut_obj_get(m, "refs"), i, max, name, ref)
+        yyjson_mut_obj_foreach(yyjson_mut_obj_get(m, "refs"), i, max, name, ref) {
             named |= hw_mut_int(ref, "snapshot-id", -1) == hw_mut_int(snapshot, "snapshot-id", -2);
+        }
         if (named)
             yyjson_mut_arr_append(kept, snapshot);
     }
@@ -119,8 +120,9 @@ void hw_on_table_get(struct hw_http_exchange *x, void *arg)
     const char *name = space ? hw_request_table(x) : NULL, *snapshots = hw_http_query(x, "snapshots");
     if (!name)
         return;
-    int result = strcmp(hw_http_method(x), "HEAD") == 0 ? hw_store_table_get(catalog->store, space, name, &location, &err)
-                                                        : read_current(catalog, space, name, &location, &metadata, &err);
+    int result = strcmp(hw_http_method(x), "HEAD") == 0
+                     ? hw_store_table_get(catalog->store, space, name, &location, &err)
+                     : read_current(catalog, space, name, &location, &metadata, &err);
     if (result == 0 && metadata.size && snapshots && strcmp(snapshots, "refs") == 0)
         result = trim_snapshots(&metadata, &err);
     if (result < 0)
@@ -133,9 +135,9 @@ void hw_on_table_get(struct hw_http_exchange *x, void *arg)
         hw_reply_table(x, location, &metadata);
 }
 
-/* --- Create and register ------------------------------------------------------------------------------------------------------- */
-static void reply_created(struct hw_http_exchange *x, int result, const struct hw_err *err, const char *space, const char *name,
-                          const char *location, const struct hw_buf *metadata)
+/* --- Create and register ------------------------------------------------------------------------------------------- */
+static void reply_created(struct hw_http_exchange *x, int result, const struct hw_err *err, const char *space,
+                          const char *name, const char *location, const struct hw_buf *metadata)
 {
     if (result < 0)
         hw_reply_failure(x, err);
@@ -147,8 +149,8 @@ static void reply_created(struct hw_http_exchange *x, int result, const struct h
         hw_reply_table(x, location, metadata);
 }
 
-static int create(struct hw_catalog *catalog, const char *space, const char *name, yyjson_val *request, char **out_location,
-                  struct hw_buf *out_metadata, struct hw_err *err)
+static int create(struct hw_catalog *catalog, const char *space, const char *name, yyjson_val *request,
+                  char **out_location, struct hw_buf *out_metadata, struct hw_err *err)
 {
     uint8_t uuid[16];
     char text[37];
@@ -219,7 +221,7 @@ void hw_on_table_register(struct hw_http_exchange *x, void *arg)
     reply_created(x, result, &err, space, name, location, &metadata);
 }
 
-/* --- Drop and rename ----------------------------------------------------------------------------------------------------------- */
+/* --- Drop and rename ----------------------------------------------------------------------------------------------- */
 struct inside {
     const char *folder;
     bool found;

@@ -40,17 +40,18 @@ static int upgrade_format(struct change *c, yyjson_val *update, struct hw_err *e
 }
 
 /* Adds item to list under a new id, unless one with the same fields is there already. Returns the id. */
-static int64_t add_versioned(struct change *c, const char *list_name, const char *id_name, yyjson_mut_val *item, int64_t first_id)
+static int64_t add_versioned(struct change *c, const char *list_name, const char *id_name, yyjson_mut_val *item,
+                             int64_t first_id)
 {
     yyjson_mut_val *list = hw_mut_list(c->doc, c->m, list_name), *other;
     yyjson_mut_val *fields = hw_mut_list(c->doc, item, "fields");
     int64_t next = first_id;
     size_t i, max;
-    yyjson_mut_arr_foreach(list, i, max, other)
-    {
+    yyjson_mut_arr_foreach(list, i, max, other) {
         yyjson_mut_val *mine = yyjson_mut_obj_get(item, "identifier-field-ids");
         yyjson_mut_val *theirs = yyjson_mut_obj_get(other, "identifier-field-ids");
-        bool same_keys = (yyjson_mut_arr_size(mine) == 0 && yyjson_mut_arr_size(theirs) == 0) || yyjson_mut_equals(mine, theirs);
+        bool same_keys =
+            (yyjson_mut_arr_size(mine) == 0 && yyjson_mut_arr_size(theirs) == 0) || yyjson_mut_equals(mine, theirs);
         if (same_keys && yyjson_mut_equals(fields, yyjson_mut_obj_get(other, "fields")))
             return hw_mut_int(other, id_name, 0);
         next = HW_MAX(next, hw_mut_int(other, id_name, -1) + 1);
@@ -118,7 +119,8 @@ static int add_sort_order(struct change *c, yyjson_val *update, struct hw_err *e
 
 static int set_default_sort_order(struct change *c, yyjson_val *update, struct hw_err *err)
 {
-    return set_current(c, update, "sort-order-id", c->last_order, "sort-orders", "order-id", "default-sort-order-id", err);
+    return set_current(c, update, "sort-order-id", c->last_order, "sort-orders", "order-id", "default-sort-order-id",
+                       err);
 }
 
 static int add_snapshot(struct change *c, yyjson_val *update, struct hw_err *err)
@@ -134,8 +136,8 @@ static int add_snapshot(struct change *c, yyjson_val *update, struct hw_err *err
         return HW_METADATA_CONFLICT;
     }
     if (sequence <= last && yyjson_get_sint(yyjson_obj_get(snapshot, "parent-snapshot-id")) != 0) {
-        hw_err_set(err, HW_ERR_DATA, 409, "Cannot add a snapshot with sequence number %" PRId64 ": the last one is %" PRId64,
-                   sequence, last);
+        hw_err_set(err, HW_ERR_DATA, 409,
+                   "Cannot add a snapshot with sequence number %" PRId64 ": the last one is %" PRId64, sequence, last);
         return HW_METADATA_CONFLICT;
     }
     yyjson_mut_arr_append(hw_mut_list(c->doc, c->m, "snapshots"), yyjson_val_mut_copy(c->doc, snapshot));
@@ -191,9 +193,10 @@ static bool listed(yyjson_val *ids, int64_t id)
 {
     size_t i, max;
     yyjson_val *item;
-    yyjson_arr_foreach(ids, i, max, item)
+    yyjson_arr_foreach(ids, i, max, item) {
         if (yyjson_is_int(item) && yyjson_get_sint(item) == id)
             return true;
+    }
     return false;
 }
 
@@ -222,8 +225,7 @@ static int remove_snapshots(struct change *c, yyjson_val *update, struct hw_err 
     for (bool again = true; again;) { /* removing ends the walk */
         size_t i, max;
         again = false;
-        yyjson_mut_obj_foreach(refs, i, max, name, ref)
-        {
+        yyjson_mut_obj_foreach(refs, i, max, name, ref) {
             if (!listed(ids, hw_mut_int(ref, "snapshot-id", -1)))
                 continue;
             remove_ref(c, yyjson_mut_get_str(name));
@@ -249,11 +251,11 @@ static int set_properties(struct change *c, yyjson_val *update, struct hw_err *e
     size_t i, max;
     if (!yyjson_is_obj(updates))
         return bad(err, "set-properties has no updates");
-    yyjson_obj_foreach(updates, i, max, key, value)
-    {
+    yyjson_obj_foreach(updates, i, max, key, value) {
         if (!yyjson_is_str(value))
             return hw_err_set(err, HW_ERR_DATA, 400, "property %.100s is not a string", yyjson_get_str(key));
-        hw_mut_put(c->doc, hw_mut_object(c->doc, c->m, "properties"), yyjson_get_str(key), yyjson_val_mut_copy(c->doc, value));
+        hw_mut_put(c->doc, hw_mut_object(c->doc, c->m, "properties"), yyjson_get_str(key),
+                   yyjson_val_mut_copy(c->doc, value));
     }
     return 0;
 }
@@ -264,13 +266,15 @@ static int remove_properties(struct change *c, yyjson_val *update, struct hw_err
     size_t i, max;
     if (!yyjson_is_arr(removals))
         return bad(err, "remove-properties has no removals");
-    yyjson_arr_foreach(removals, i, max, key)
+    yyjson_arr_foreach(removals, i, max, key) {
         if (yyjson_is_str(key))
             yyjson_mut_obj_remove_key(hw_mut_object(c->doc, c->m, "properties"), yyjson_get_str(key));
+    }
     return 0;
 }
 
-static int replace_statistics(struct change *c, yyjson_val *update, const char *list, const char *member, struct hw_err *err)
+static int replace_statistics(struct change *c, yyjson_val *update, const char *list, const char *member,
+                              struct hw_err *err)
 {
     yyjson_val *given = yyjson_obj_get(update, member);
     int64_t id = hw_json_int(given, "snapshot-id", -1);
@@ -374,14 +378,18 @@ static int apply_one(struct change *c, yyjson_val *update, struct hw_err *err)
 
 int hw_metadata_apply(yyjson_mut_doc *doc, yyjson_val *updates, int64_t now_ms, struct hw_err *err)
 {
-    struct change c = {.doc = doc, .m = yyjson_mut_doc_get_root(doc), .now_ms = now_ms, .last_schema = -1, .last_spec = -1,
-                       .last_order = -1, .snapshot_ms = -1};
+    struct change c = {.doc = doc,
+                       .m = yyjson_mut_doc_get_root(doc),
+                       .now_ms = now_ms,
+                       .last_schema = -1,
+                       .last_spec = -1,
+                       .last_order = -1,
+                       .snapshot_ms = -1};
     size_t i, max;
     yyjson_val *update;
     if (!yyjson_is_arr(updates))
         return bad(err, "the commit has no list of updates");
-    yyjson_arr_foreach(updates, i, max, update)
-    {
+    yyjson_arr_foreach(updates, i, max, update) {
         int result = apply_one(&c, update, err);
         if (result != 0)
             return result;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- Creating ------------------------------------------------------------------------------------------------------------------ */
+/* --- Creating ------------------------------------------------------------------------------------------------------ */
 static int create_table(struct hw_table_appender *a, struct hw_err *err)
 {
     HW_CLEANUP(hw_buf_done) struct hw_buf body = {0};
@@ -17,38 +17,40 @@ static int create_table(struct hw_table_appender *a, struct hw_err *err)
     for (size_t i = 0; i < HW_EVENT_COLUMNS; i++)
         hw_buf_printf(&body, "%s{\"id\":%zu,\"name\":\"%s\",\"required\":false,\"type\":\"%s\"}", i ? "," : "", i + 1,
                       hw_event_columns[i].name, hw_event_columns[i].iceberg_type);
-    hw_buf_printf(&body,
-                  "]},\"partition-spec\":{\"spec-id\":0,\"fields\":[{\"source-id\":%d,\"field-id\":1000,\"transform\":\"day\","
-                  "\"name\":\"event_ts_day\"}]},\"write-order\":{\"order-id\":0,\"fields\":[]},\"stage-create\":false,"
-                  "\"properties\":{\"format-version\":\"2\",\"write.parquet.compression-codec\":\"zstd\","
-                  "\"write.metadata.delete-after-commit.enabled\":\"true\",\"write.metadata.previous-versions-max\":\"100\"}}",
-                  HW_COLUMN_EVENT_TS + 1);
+    hw_buf_printf(
+        &body,
+        "]},\"partition-spec\":{\"spec-id\":0,\"fields\":[{\"source-id\":%d,\"field-id\":1000,\"transform\":\"day\","
+        "\"name\":\"event_ts_day\"}]},\"write-order\":{\"order-id\":0,\"fields\":[]},\"stage-create\":false,"
+        "\"properties\":{\"format-version\":\"2\",\"write.parquet.compression-codec\":\"zstd\","
+        "\"write.metadata.delete-after-commit.enabled\":\"true\",\"write.metadata.previous-versions-max\":\"100\"}}",
+        HW_COLUMN_EVENT_TS + 1);
     HW_TRY(hw_catalog_create_namespace(a->client, a->name.space, err));
     return hw_catalog_create_table(a->client, a->name.space, &body, err);
 }
 
-/* --- An existing table must be able to take our rows ---------------------------------------------------------------------------- */
+/* --- An existing table must be able to take our rows --------------------------------------------------------------- */
 static int match_columns(struct hw_table_appender *a, struct hw_err *err)
 {
     size_t i, max;
     yyjson_val *field;
     memset(a->field_ids, 0, sizeof(a->field_ids));
-    yyjson_arr_foreach(yyjson_obj_get(a->view.schema, "fields"), i, max, field)
-    {
+    yyjson_arr_foreach(yyjson_obj_get(a->view.schema, "fields"), i, max, field) {
         const char *name = hw_json_str(field, "name"), *type = hw_json_str(field, "type");
         size_t c = 0;
         while (c < HW_EVENT_COLUMNS && (!name || strcmp(hw_event_columns[c].name, name) != 0))
             c++;
         if (c == HW_EVENT_COLUMNS) {
             if (hw_json_bool(field, "required", false))
-                return hw_err_set(err, HW_ERR_CONFIG, 0,
-                                  "table %s.%s requires a column \"%s\" that events do not have: make it optional or choose "
-                                  "another table",
-                                  a->name.space, a->name.name, name ? name : "?");
+                return hw_err_set(
+                    err, HW_ERR_CONFIG, 0,
+                    "table %s.%s requires a column \"%s\" that events do not have: make it optional or choose "
+                    "another table",
+                    a->name.space, a->name.name, name ? name : "?");
             continue;
         }
         if (!type || strcmp(type, hw_event_columns[c].iceberg_type) != 0)
-            return hw_err_set(err, HW_ERR_CONFIG, 0, "column \"%s\" of table %s.%s is %s, events need %s: choose another table", name,
+            return hw_err_set(err, HW_ERR_CONFIG, 0,
+                              "column \"%s\" of table %s.%s is %s, events need %s: choose another table", name,
                               a->name.space, a->name.name, type ? type : "nested", hw_event_columns[c].iceberg_type);
         a->field_ids[c] = (int)hw_json_int(field, "id", 0);
     }
@@ -69,10 +71,11 @@ static int match_partitions(struct hw_table_appender *a, struct hw_err *err)
     const char *transform = hw_json_str(field, "transform"), *name = hw_json_str(field, "name");
     if (yyjson_arr_size(fields) > 1 || !transform || strcmp(transform, "day") != 0 || !name ||
         hw_json_int(field, "source-id", -1) != a->field_ids[HW_COLUMN_EVENT_TS])
-        return hw_err_set(err, HW_ERR_CONFIG, 0,
-                          "table %s.%s is not partitioned by day(event_ts): only that or no partitions at all can be written so "
-                          "far; choose another table",
-                          a->name.space, a->name.name);
+        return hw_err_set(
+            err, HW_ERR_CONFIG, 0,
+            "table %s.%s is not partitioned by day(event_ts): only that or no partitions at all can be written so "
+            "far; choose another table",
+            a->name.space, a->name.name);
     a->by_day = true;
     snprintf(a->partition_name, sizeof(a->partition_name), "%s", name);
     a->partition_field_id = (int)hw_json_int(field, "field-id", 1000);
@@ -122,7 +125,7 @@ int hw_table_appender_open(const struct hw_table_options *options, struct hw_tab
     return 0;
 }
 
-/* --- Taking rows --------------------------------------------------------------------------------------------------------------- */
+/* --- Taking rows --------------------------------------------------------------------------------------------------- */
 int hw_table_appender_refresh(struct hw_table_appender *a, struct hw_err *err)
 {
     return hw_appender_reload(a, err);
@@ -135,7 +138,8 @@ int hw_table_appender_offset(struct hw_table_appender *a, const char *topic, int
     return 0;
 }
 
-int hw_table_appender_add(struct hw_table_appender *a, const struct hw_table_row *rows, size_t count, struct hw_err *err)
+int hw_table_appender_add(struct hw_table_appender *a, const struct hw_table_row *rows, size_t count,
+                          struct hw_err *err)
 {
     return hw_rows_add(a->rows, rows, count, err);
 }
@@ -146,7 +150,7 @@ void hw_table_appender_pending(const struct hw_table_appender *a, size_t *out_ro
     *out_bytes = hw_rows_bytes(a->rows);
 }
 
-/* --- Committing ---------------------------------------------------------------------------------------------------------------- */
+/* --- Committing ---------------------------------------------------------------------------------------------------- */
 static void pending_done(struct hw_pending_commit *pending)
 {
     struct hw_manifests one = {.items = hw_xcalloc(1, sizeof(pending->manifest)), .count = 1};

@@ -5,8 +5,8 @@
 #include "warehouse/rows.h"
 #include "warehouse/warehouse.h"
 
-/* A batch whose data files are written and synced, on its way into the table. It keeps its snapshot id over all attempts: that is
- * how a commit whose answer was lost is recognised. */
+/* A batch whose data files are written and synced, on its way into the table. It keeps its snapshot id over all
+ * attempts: that is how a commit whose answer was lost is recognised. */
 struct hw_pending_commit {
     bool active;
     bool unknown; /* an attempt may still be applied: its files must never be removed */
@@ -22,10 +22,10 @@ struct hw_table_appender {
     char *writer;
     struct hw_catalog_client *client;
     char *catalog_uri, *scratch_dir;
-    struct hw_table_view view;  /* as of the last load or commit */
-    struct hw_offsets seen;     /* this writer's offsets in view */
-    char *uuid, *location;      /* of the table at open; a different uuid later means it was replaced */
-    const char *location_path;  /* within location */
+    struct hw_table_view view; /* as of the last load or commit */
+    struct hw_offsets seen;    /* this writer's offsets in view */
+    char *uuid, *location;     /* of the table at open; a different uuid later means it was replaced */
+    const char *location_path; /* within location */
     int field_ids[HW_EVENT_COLUMNS];
     bool by_day;
     char partition_name[128];
@@ -48,8 +48,9 @@ HW_MUST_CHECK int hw_summary_offsets_load(const struct hw_table_view *view, cons
 HW_MUST_CHECK int hw_appender_reload(struct hw_table_appender *appender, struct hw_err *err);
 /* Carries the pending commit through. Kinds as hw_table_appender_commit. */
 HW_MUST_CHECK int hw_appender_push(struct hw_table_appender *appender, struct hw_err *err);
-HW_MUST_CHECK int hw_appender_manifest_context(const struct hw_table_appender *appender, struct hw_manifest_context *out,
-                                               struct hw_buf *schema, struct hw_buf *spec, struct hw_err *err);
+HW_MUST_CHECK int hw_appender_manifest_context(const struct hw_table_appender *appender,
+                                               struct hw_manifest_context *out, struct hw_buf *schema,
+                                               struct hw_buf *spec, struct hw_err *err);
 
 /* maintain.c */
 /* Rewrites many small manifests of list as one, which is added to attempt_files. */
@@ -64,6 +65,6 @@ void hw_expiry_plan(const struct hw_table_view *view, int64_t now_ms, struct hw_
 /* After the commit that removed them: deletes metadata files that no snapshot of the view refers to any more. */
 void hw_expiry_clean(const struct hw_table_appender *appender, const struct hw_expiry *expiry);
 /* Metadata file below location: written, synced, named for the commit. Returns its location. */
-HW_MUST_CHECK int hw_metadata_write(const struct hw_table_appender *appender, const char *name, const struct hw_buf *body,
-                                    char **out_uri, struct hw_err *err);
+HW_MUST_CHECK int hw_metadata_write(const struct hw_table_appender *appender, const char *name,
+                                    const struct hw_buf *body, char **out_uri, struct hw_err *err);
 HW_MUST_CHECK int hw_uri_read(const char *uri, struct hw_buf *out, struct hw_err *err);

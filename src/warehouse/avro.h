@@ -1,12 +1,13 @@
 /* Avro object container files (Avro 1.11 §"Object Container Files"), as far as Iceberg's manifests need them.
  *
- * Writing: the caller encodes rows itself, in the order of the schema text it gives; field ids are just text of that schema.
- * Reading: any writer schema is followed, values are found by their Iceberg field id, so other engines' files read as well. */
+ * Writing: the caller encodes rows itself, in the order of the schema text it gives; field ids are just text of that
+ * schema. Reading: any writer schema is followed, values are found by their Iceberg field id, so other engines' files
+ * read as well. */
 #pragma once
 #include "base/base.h"
 #include "base/buf.h"
 
-/* --- Encoding ---------------------------------------------------------------------------------------------------------------- */
+/* --- Encoding ------------------------------------------------------------------------------------------------------ */
 void hw_avro_put_long(struct hw_buf *out, int64_t value); /* also int: both are zigzag varints */
 void hw_avro_put_bytes(struct hw_buf *out, const void *data, size_t size);
 void hw_avro_put_str(struct hw_buf *out, const char *s);
@@ -30,7 +31,7 @@ HW_MUST_CHECK int hw_avro_row_end(struct hw_avro_file *file, struct hw_err *err)
 HW_MUST_CHECK int hw_avro_finish(struct hw_avro_file *file, struct hw_err *err); /* then file->out is whole */
 void hw_avro_done(struct hw_avro_file *file);
 
-/* --- Reading ----------------------------------------------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------------------------------------- */
 enum hw_avro_type {
     HW_AVRO_NULL,
     HW_AVRO_BOOLEAN,
@@ -54,8 +55,8 @@ struct hw_avro_value {
     const struct hw_avro_schema *schema;
     union {
         bool boolean;
-        int64_t integer; /* int, long, enum */
-        double number;   /* float, double */
+        int64_t integer;       /* int, long, enum */
+        double number;         /* float, double */
         struct hw_slice bytes; /* bytes, string, fixed */
         struct {
             struct hw_avro_value *items; /* record: fields in the order of the schema; map: key, value, key, value… */

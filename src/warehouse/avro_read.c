@@ -1,5 +1,6 @@
-/* Avro object container files: the reading side. Every length is checked against what is left; what a row may expand to is
- * bounded by VALUES_PER_ROW, as schemas of empty records could otherwise name any number of values in no bytes at all. */
+/* Avro object container files: the reading side. Every length is checked against what is left; what a row may expand to
+ * is bounded by VALUES_PER_ROW, as schemas of empty records could otherwise name any number of values in no bytes at
+ * all. */
 #include "warehouse/avro.h"
 
 #include "net/json.h"
@@ -19,7 +20,7 @@ enum {
     ARENA_CHUNK = 64 * 1024
 };
 
-/* --- Arena: what a row (or the schema) needs, freed at once -------------------------------------------------------------------- */
+/* --- Arena: what a row (or the schema) needs, freed at once -------------------------------------------------------- */
 struct arena_chunk {
     struct arena_chunk *next;
     size_t used, capacity;
@@ -67,12 +68,12 @@ static void arena_done(struct arena *arena)
     arena->first = NULL;
 }
 
-/* --- The writer's schema ------------------------------------------------------------------------------------------------------- */
+/* --- The writer's schema ------------------------------------------------------------------------------------------- */
 struct hw_avro_schema {
     enum hw_avro_type type;
     const char *name; /* of named types */
     size_t fixed_size;
-    size_t count; /* fields of a record, branches of a union, symbols of an enum */
+    size_t count;                           /* fields of a record, branches of a union, symbols of an enum */
     const struct hw_avro_schema **children; /* fields, branches; item of an array, value of a map */
     int *field_ids;                         /* records: -1 where a field has none */
 };
@@ -157,8 +158,7 @@ static int parse_record(struct hw_avro_reader *r, struct hw_avro_schema *node, y
     node->field_ids = arena_take(&r->schema_arena, count * sizeof(int) + 1);
     size_t i, max;
     yyjson_val *field;
-    yyjson_arr_foreach(fields, i, max, field)
-    {
+    yyjson_arr_foreach(fields, i, max, field) {
         node->field_ids[i] = (int)hw_json_int(field, "field-id", -1);
         HW_TRY(parse_schema(r, yyjson_obj_get(field, "type"), depth + 1, &node->children[i], err));
         node->count = i + 1; /* a type may name itself inside: only whole fields count */
@@ -176,8 +176,7 @@ static int parse_union(struct hw_avro_reader *r, yyjson_val *json, int depth, co
     node->children = arena_take(&r->schema_arena, yyjson_arr_size(json) * sizeof(*node->children) + 1);
     size_t i, max;
     yyjson_val *branch;
-    yyjson_arr_foreach(json, i, max, branch)
-    {
+    yyjson_arr_foreach(json, i, max, branch) {
         HW_TRY(parse_schema(r, branch, depth + 1, &node->children[i], err));
         if (node->children[i]->type == HW_AVRO_UNION)
             return bad(err, "its schema has a union inside a union");
@@ -203,7 +202,8 @@ static int parse_complex(struct hw_avro_reader *r, yyjson_val *json, int depth, 
     if (strcmp(word, "array") == 0 || strcmp(word, "map") == 0) {
         node->type = word[0] == 'a' ? HW_AVRO_ARRAY : HW_AVRO_MAP;
         node->children = arena_take(&r->schema_arena, sizeof(*node->children));
-        HW_TRY(parse_schema(r, yyjson_obj_get(json, word[0] == 'a' ? "items" : "values"), depth + 1, &node->children[0], err));
+        HW_TRY(parse_schema(r, yyjson_obj_get(json, word[0] == 'a' ? "items" : "values"), depth + 1, &node->children[0],
+                            err));
         node->count = 1;
         return 0;
     }
@@ -237,7 +237,7 @@ static int parse_schema(struct hw_avro_reader *r, yyjson_val *json, int depth, c
     return bad(err, "its schema has a field without a type");
 }
 
-/* --- Bytes --------------------------------------------------------------------------------------------------------------------- */
+/* --- Bytes --------------------------------------------------------------------------------------------------------- */
 static int get_long(const uint8_t *data, size_t size, size_t *at, int64_t *out)
 {
     uint64_t value = 0;
@@ -264,7 +264,7 @@ static int get_bytes(const uint8_t *data, size_t size, size_t *at, struct hw_sli
     return 0;
 }
 
-/* --- Header -------------------------------------------------------------------------------------------------------------------- */
+/* --- Header -------------------------------------------------------------------------------------------------------- */
 static int read_header_map(struct hw_avro_reader *r, struct hw_err *err)
 {
     for (;;) {
@@ -304,7 +304,8 @@ static int read_header(struct hw_avro_reader *r, struct hw_err *err)
     if (codec.data && codec.size == 7 && memcmp(codec.data, "deflate", 7) == 0)
         r->deflate = true;
     else if (codec.data && !(codec.size == 4 && memcmp(codec.data, "null", 4) == 0))
-        return hw_err_set(err, HW_ERR_DATA, 0, "this Avro file is compressed with \"%.*s\"; deflate and null can be read",
+        return hw_err_set(err, HW_ERR_DATA, 0,
+                          "this Avro file is compressed with \"%.*s\"; deflate and null can be read",
                           (int)HW_MIN(codec.size, (size_t)20), (const char *)codec.data);
     struct hw_slice schema = hw_avro_header(r, "avro.schema");
     if (!schema.data)
@@ -347,7 +348,7 @@ struct hw_slice hw_avro_header(const struct hw_avro_reader *r, const char *key)
     return (struct hw_slice){0};
 }
 
-/* --- Rows ---------------------------------------------------------------------------------------------------------------------- */
+/* --- Rows ---------------------------------------------------------------------------------------------------------- */
 static int inflate_raw(struct hw_slice in, struct hw_buf *out, struct hw_err *err)
 {
     hw_buf_clear(out);
@@ -416,8 +417,8 @@ static int decode_record(struct hw_avro_reader *r, const struct hw_avro_schema *
 }
 
 /* Arrays and maps come in blocks; the items grow by doubling in the arena (at most twice the memory). */
-static int decode_list(struct hw_avro_reader *r, const struct hw_avro_schema *schema, int depth, struct hw_avro_value *out,
-                       struct hw_err *err)
+static int decode_list(struct hw_avro_reader *r, const struct hw_avro_schema *schema, int depth,
+                       struct hw_avro_value *out, struct hw_err *err)
 {
     size_t capacity = 0, each = schema->type == HW_AVRO_MAP ? 2 : 1;
     for (;;) {

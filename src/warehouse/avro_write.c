@@ -8,7 +8,7 @@ enum { BLOCK_BYTES = 64 * 1024 };
 
 void hw_avro_put_long(struct hw_buf *out, int64_t value)
 {
-    uint64_t zigzag = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    uint64_t zigzag = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
     uint8_t bytes[10];
     size_t size = 0;
     while (zigzag >= 0x80) {

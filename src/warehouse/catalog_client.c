@@ -15,11 +15,12 @@ struct hw_catalog_client {
     char *base; /* "http://127.0.0.1:8181/v1" or ".../v1/prefix" */
 };
 
-/* --- Names --------------------------------------------------------------------------------------------------------------------- */
+/* --- Names --------------------------------------------------------------------------------------------------------- */
 int hw_table_name_split(const char *table, struct hw_table_name *out, struct hw_err *err)
 {
     const char *dot = strchr(table, '.');
-    const char *fix = "write it as namespace.table, each of a-z, 0-9 and _ and at most 200 characters, as in events.clicks";
+    const char *fix =
+        "write it as namespace.table, each of a-z, 0-9 and _ and at most 200 characters, as in events.clicks";
     if (!dot)
         return hw_err_set(err, HW_ERR_CONFIG, 0, "\"%.100s\" has no namespace: %s", table, fix);
     size_t space = (size_t)(dot - table), name = strlen(dot + 1);
@@ -27,8 +28,9 @@ int hw_table_name_split(const char *table, struct hw_table_name *out, struct hw_
         return hw_err_set(err, HW_ERR_CONFIG, 0, "\"%.100s\" is too short or too long for a table: %s", table, fix);
     for (const char *p = table; *p; p++)
         if (p != dot && !islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '_')
-            return hw_err_set(err, HW_ERR_CONFIG, 0, "\"%.100s\" cannot be a table because of its character %zu (\"%.1s\"): %s",
-                              table, (size_t)(p - table) + 1, (unsigned char)*p < 0x80 ? p : "?", fix);
+            return hw_err_set(err, HW_ERR_CONFIG, 0,
+                              "\"%.100s\" cannot be a table because of its character %zu (\"%.1s\"): %s", table,
+                              (size_t)(p - table) + 1, (unsigned char)*p < 0x80 ? p : "?", fix);
     memcpy(out->space, table, space);
     out->space[space] = 0;
     memcpy(out->name, dot + 1, name + 1);
@@ -72,7 +74,7 @@ void hw_names_done(struct hw_names *names)
     *names = (struct hw_names){0};
 }
 
-/* --- Calls --------------------------------------------------------------------------------------------------------------------- */
+/* --- Calls --------------------------------------------------------------------------------------------------------- */
 /* The catalog's own words: {"error":{"message",…}}, else the status alone. */
 static void fill_error(const struct hw_http_response *response, const char *url, struct hw_err *err)
 {
@@ -100,7 +102,8 @@ static int call(const char *method, const char *url, const struct hw_buf *body, 
 }
 
 /* 2xx and its document, or -1 with the status as err->code. */
-static int call_json(const char *method, const char *url, const struct hw_buf *body, yyjson_doc **out_doc, struct hw_err *err)
+static int call_json(const char *method, const char *url, const struct hw_buf *body, yyjson_doc **out_doc,
+                     struct hw_err *err)
 {
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
     HW_TRY(call(method, url, body, &response, err));
@@ -185,7 +188,8 @@ int hw_catalog_create_namespace(struct hw_catalog_client *client, const char *sp
     return 0;
 }
 
-int hw_catalog_create_table(struct hw_catalog_client *client, const char *space, const struct hw_buf *body, struct hw_err *err)
+int hw_catalog_create_table(struct hw_catalog_client *client, const char *space, const struct hw_buf *body,
+                            struct hw_err *err)
 {
     HW_CLEANUP(hw_freep) char *url = hw_xasprintf("%s/namespaces/%s/tables", client->base, space);
     if (call_json("POST", url, body, NULL, err) < 0 && err->code != 409)
@@ -215,7 +219,7 @@ int hw_catalog_commit(struct hw_catalog_client *client, const struct hw_table_na
     return response.status >= 500 ? HW_COMMIT_UNKNOWN : -1;
 }
 
-/* --- Listing ------------------------------------------------------------------------------------------------------------------- */
+/* --- Listing ------------------------------------------------------------------------------------------------------- */
 /* Follows next-page-token; visit gets each item of the array. */
 static int each_page(const char *url, const char *array, void (*visit)(yyjson_val *item, void *arg), void *arg,
                      struct hw_err *err)
@@ -232,8 +236,9 @@ static int each_page(const char *url, const char *array, void (*visit)(yyjson_va
         HW_TRY(call_json("GET", hw_buf_str(&paged), NULL, &doc, err));
         yyjson_val *root = yyjson_doc_get_root(doc), *item;
         size_t i, max;
-        yyjson_arr_foreach(yyjson_obj_get(root, array), i, max, item)
+        yyjson_arr_foreach(yyjson_obj_get(root, array), i, max, item) {
             visit(item, arg);
+        }
         const char *next = hw_json_str(root, "next-page-token");
         free(token);
         token = next ? hw_xstrdup(next) : NULL;
@@ -255,15 +260,15 @@ static void add_namespace(yyjson_val *item, void *arg)
     HW_CLEANUP(hw_buf_done) struct hw_buf joined = {0};
     size_t i, max;
     yyjson_val *level;
-    yyjson_arr_foreach(item, i, max, level)
-    {
+    yyjson_arr_foreach(item, i, max, level) {
         if (i)
             hw_buf_add_char(&joined, '\x1f'); /* how REST joins levels */
         hw_buf_add_str(&joined, yyjson_is_str(level) ? yyjson_get_str(level) : "");
     }
     const char *name = hw_buf_str(&joined);
     /* A catalog without nesting may answer with the top again: only true children count. */
-    if (visit->out->count < TABLES_LIMIT && (parent == 0 || (strncmp(name, visit->parent, parent) == 0 && name[parent] == 0x1f)))
+    if (visit->out->count < TABLES_LIMIT &&
+        (parent == 0 || (strncmp(name, visit->parent, parent) == 0 && name[parent] == 0x1f)))
         hw_names_add(visit->out, name);
 }
 
@@ -317,14 +322,15 @@ int hw_catalog_list(struct hw_catalog_client *client, struct hw_names *out, stru
     return 0;
 }
 
-/* --- Views of metadata --------------------------------------------------------------------------------------------------------- */
+/* --- Views of metadata --------------------------------------------------------------------------------------------- */
 static yyjson_val *with_id(yyjson_val *list, const char *key, int64_t id)
 {
     size_t i, max;
     yyjson_val *item;
-    yyjson_arr_foreach(list, i, max, item)
+    yyjson_arr_foreach(list, i, max, item) {
         if (hw_json_int(item, key, INT64_MIN) == id)
             return item;
+    }
     return NULL;
 }
 
@@ -341,13 +347,15 @@ int hw_table_view_init(struct hw_table_view *view, yyjson_doc *doc, struct hw_er
     view->last_sequence = hw_json_int(m, "last-sequence-number", 0);
     if (!view->uuid || !view->location || !view->schema || !view->spec) {
         hw_table_view_done(view);
-        return hw_err_set(err, HW_ERR_DATA, 0, "the catalog's table metadata lacks its uuid, location, schema or partition spec");
+        return hw_err_set(err, HW_ERR_DATA, 0,
+                          "the catalog's table metadata lacks its uuid, location, schema or partition spec");
     }
     int64_t current = hw_json_int(m, "current-snapshot-id", -1);
     view->snapshot = current >= 0 ? hw_table_view_snapshot(view, current) : NULL;
     if (current >= 0 && !view->snapshot) {
         hw_table_view_done(view);
-        return hw_err_set(err, HW_ERR_DATA, 0, "the catalog's table metadata lacks its current snapshot %lld", (long long)current);
+        return hw_err_set(err, HW_ERR_DATA, 0, "the catalog's table metadata lacks its current snapshot %lld",
+                          (long long)current);
     }
     view->snapshot_id = current >= 0 ? current : -1;
     return 0;
@@ -373,6 +381,7 @@ int hw_uri_to_path(const char *uri, const char **out_path, struct hw_err *err)
     else if (uri[0] == '/')
         *out_path = uri;
     else
-        return hw_err_set(err, HW_ERR_CONFIG, 0, "%.200s is not on this machine: only file: locations are supported so far", uri);
+        return hw_err_set(err, HW_ERR_CONFIG, 0,
+                          "%.200s is not on this machine: only file: locations are supported so far", uri);
     return 0;
 }

@@ -1,11 +1,12 @@
 /* The commit protocol.
  *
  *   I1  Data files, manifests and the manifest list are synced before the catalog hears of them.
- *   I2  A commit asserts that main still is the parent it was built on; the offsets it writes are the parent's plus ours. So two
- *       writers never overwrite each other's offsets, and a writer whose partitions moved finds out before anything is applied.
- *   I3  A batch keeps its snapshot id over all attempts. After an unknown outcome the table is loaded and searched for that id
- *       (or, if it has expired since, for our offsets) before another attempt is made.
- *   I4  A conflict rewrites only the manifest list: sequence numbers are inherited from it (spec: Sequence Number Inheritance). */
+ *   I2  A commit asserts that main still is the parent it was built on; the offsets it writes are the parent's plus
+ * ours. So two writers never overwrite each other's offsets, and a writer whose partitions moved finds out before
+ * anything is applied. I3  A batch keeps its snapshot id over all attempts. After an unknown outcome the table is
+ * loaded and searched for that id (or, if it has expired since, for our offsets) before another attempt is made. I4  A
+ * conflict rewrites only the manifest list: sequence numbers are inherited from it (spec: Sequence Number Inheritance).
+ */
 #include "warehouse/appender.h"
 
 #include "base/fs.h"
@@ -18,7 +19,7 @@
 
 enum { ATTEMPTS = 12, METADATA_LIMIT = 512 * 1024 * 1024, MERGE_MANIFESTS = 100 };
 
-/* --- Files --------------------------------------------------------------------------------------------------------------------- */
+/* --- Files --------------------------------------------------------------------------------------------------------- */
 int hw_metadata_write(const struct hw_table_appender *a, const char *name, const struct hw_buf *body, char **out_uri,
                       struct hw_err *err)
 {
@@ -37,10 +38,11 @@ int hw_uri_read(const char *uri, struct hw_buf *out, struct hw_err *err)
     return hw_fs_read(path, METADATA_LIMIT, out, err);
 }
 
-int hw_appender_manifest_context(const struct hw_table_appender *a, struct hw_manifest_context *out, struct hw_buf *schema,
-                                 struct hw_buf *spec, struct hw_err *err)
+int hw_appender_manifest_context(const struct hw_table_appender *a, struct hw_manifest_context *out,
+                                 struct hw_buf *schema, struct hw_buf *spec, struct hw_err *err)
 {
-    if (hw_json_write_val(a->view.schema, schema) < 0 || hw_json_write_val(yyjson_obj_get(a->view.spec, "fields"), spec) < 0)
+    if (hw_json_write_val(a->view.schema, schema) < 0 ||
+        hw_json_write_val(yyjson_obj_get(a->view.spec, "fields"), spec) < 0)
         return hw_err_set(err, HW_ERR_FATAL, 0, "the table's schema cannot be written as JSON");
     *out = (struct hw_manifest_context){.schema_json = hw_buf_str(schema),
                                         .spec_json = hw_buf_str(spec),
@@ -52,7 +54,7 @@ int hw_appender_manifest_context(const struct hw_table_appender *a, struct hw_ma
     return 0;
 }
 
-/* --- State --------------------------------------------------------------------------------------------------------------------- */
+/* --- State --------------------------------------------------------------------------------------------------------- */
 /* Takes doc: an answer that holds metadata. */
 static int take_view(struct hw_table_appender *a, yyjson_doc *doc, struct hw_err *err)
 {
@@ -61,8 +63,9 @@ static int take_view(struct hw_table_appender *a, yyjson_doc *doc, struct hw_err
     HW_TRY(hw_table_view_init(&view, doc, err));
     if (strcmp(view.uuid, a->uuid) != 0) {
         hw_table_view_done(&view);
-        return hw_err_set(err, HW_ERR_FATAL, 0, "table %s.%s was dropped and made anew while rows were on their way into it: "
-                                                "restart the connector to go on with the new one",
+        return hw_err_set(err, HW_ERR_FATAL, 0,
+                          "table %s.%s was dropped and made anew while rows were on their way into it: "
+                          "restart the connector to go on with the new one",
                           a->name.space, a->name.name);
     }
     if (hw_summary_offsets_load(&view, a->writer, &offsets, err) < 0) {
@@ -89,7 +92,7 @@ int hw_appender_reload(struct hw_table_appender *a, struct hw_err *err)
     return take_view(a, doc, err);
 }
 
-/* --- One attempt --------------------------------------------------------------------------------------------------------------- */
+/* --- One attempt --------------------------------------------------------------------------------------------------- */
 static int64_t summary_number(yyjson_val *summary, const char *key)
 {
     const char *text = hw_json_str(summary, key);
@@ -111,7 +114,8 @@ static void add_summary(const struct hw_table_appender *a, struct hw_buf *out)
                   "\",\"added-files-size\":\"%" PRId64 "\",\"changed-partition-count\":\"%zu\"",
                   pending->files.count, rows, bytes, pending->files.count);
     hw_buf_printf(out,
-                  ",\"total-records\":\"%" PRId64 "\",\"total-data-files\":\"%" PRId64 "\",\"total-files-size\":\"%" PRId64 "\"",
+                  ",\"total-records\":\"%" PRId64 "\",\"total-data-files\":\"%" PRId64
+                  "\",\"total-files-size\":\"%" PRId64 "\"",
                   summary_number(parent, "total-records") + rows,
                   summary_number(parent, "total-data-files") + (int64_t)pending->files.count,
                   summary_number(parent, "total-files-size") + bytes);
@@ -125,8 +129,7 @@ static void add_summary(const struct hw_table_appender *a, struct hw_buf *out)
     yyjson_val *carrier = hw_summary_find(&a->view, a->writer);
     size_t i, max;
     yyjson_val *key, *value;
-    yyjson_obj_foreach(yyjson_obj_get(carrier, "summary"), i, max, key, value)
-    {
+    yyjson_obj_foreach(yyjson_obj_get(carrier, "summary"), i, max, key, value) {
         const char *name = yyjson_get_str(key);
         if (strncmp(name, HW_OFFSETS_PREFIX, strlen(HW_OFFSETS_PREFIX)) != 0 || strcmp(name, own_key) == 0 ||
             !yyjson_is_str(value))
@@ -175,8 +178,8 @@ static int write_manifest_list(struct hw_table_appender *a, int64_t sequence, ch
     if (a->view.snapshot) {
         const char *uri = hw_json_str(a->view.snapshot, "manifest-list");
         if (!uri)
-            return hw_err_set(err, HW_ERR_CONFIG, 0, "snapshot %" PRId64 " of table %s.%s has no manifest list", a->view.snapshot_id,
-                              a->name.space, a->name.name);
+            return hw_err_set(err, HW_ERR_CONFIG, 0, "snapshot %" PRId64 " of table %s.%s has no manifest list",
+                              a->view.snapshot_id, a->name.space, a->name.name);
         HW_TRY(hw_uri_read(uri, &old, err));
         if (hw_manifest_list_read(old.data, old.size, &list, err) < 0) {
             hw_err_prefix(err, "%s", uri);
@@ -208,7 +211,8 @@ static int write_manifest_list(struct hw_table_appender *a, int64_t sequence, ch
 
 static void add_requirements(const struct hw_table_appender *a, struct hw_buf *body)
 {
-    hw_buf_printf(body, "{\"identifier\":{\"namespace\":[\"%s\"],\"name\":\"%s\"},\"requirements\":[", a->name.space, a->name.name);
+    hw_buf_printf(body, "{\"identifier\":{\"namespace\":[\"%s\"],\"name\":\"%s\"},\"requirements\":[", a->name.space,
+                  a->name.name);
     hw_buf_printf(body, "{\"type\":\"assert-table-uuid\",\"uuid\":\"%s\"},", a->uuid);
     hw_buf_add_str(body, "{\"type\":\"assert-ref-snapshot-id\",\"ref\":\"main\",\"snapshot-id\":");
     if (a->view.snapshot_id >= 0)
@@ -228,13 +232,15 @@ static void build_body(const struct hw_table_appender *a, int64_t sequence, cons
     hw_buf_printf(body, ",\"updates\":[{\"action\":\"add-snapshot\",\"snapshot\":{\"snapshot-id\":%" PRId64, id);
     if (a->view.snapshot_id >= 0)
         hw_buf_printf(body, ",\"parent-snapshot-id\":%" PRId64, a->view.snapshot_id);
-    hw_buf_printf(body, ",\"sequence-number\":%" PRId64 ",\"timestamp-ms\":%" PRId64 ",\"manifest-list\":", sequence, now);
+    hw_buf_printf(body, ",\"sequence-number\":%" PRId64 ",\"timestamp-ms\":%" PRId64 ",\"manifest-list\":", sequence,
+                  now);
     hw_buf_add_json_str(body, list_uri, strlen(list_uri));
     hw_buf_add_str(body, ",\"summary\":");
     add_summary(a, body);
     hw_buf_printf(body, ",\"schema-id\":%d}}", a->view.schema_id);
-    hw_buf_printf(body,
-                  ",{\"action\":\"set-snapshot-ref\",\"ref-name\":\"main\",\"type\":\"branch\",\"snapshot-id\":%" PRId64 "}", id);
+    hw_buf_printf(
+        body,
+        ",{\"action\":\"set-snapshot-ref\",\"ref-name\":\"main\",\"type\":\"branch\",\"snapshot-id\":%" PRId64 "}", id);
     /* The tag keeps this writer's newest offsets alive when others expire snapshots. */
     HW_CLEANUP(hw_freep) char *tag = hw_xasprintf("highway.%s", a->writer);
     hw_buf_add_str(body, ",{\"action\":\"set-snapshot-ref\",\"ref-name\":");
@@ -295,7 +301,7 @@ static int attempt(struct hw_table_appender *a, struct hw_err *err)
     return result;
 }
 
-/* --- All of them --------------------------------------------------------------------------------------------------------------- */
+/* --- All of them --------------------------------------------------------------------------------------------------- */
 static bool offsets_equal(const struct hw_offsets *a, const struct hw_offsets *b, const struct hw_offsets *partitions)
 {
     for (size_t i = 0; i < partitions->count; i++) {
@@ -327,9 +333,10 @@ static int look(struct hw_table_appender *a, struct hw_err *err)
         return PUSH_AGAIN;
     if (pending->unknown && offsets_equal(&a->seen, &pending->next, &pending->next))
         return PUSH_APPLIED; /* our snapshot was applied and has expired since */
-    return hw_err_set(err, HW_ERR_FATAL, 0,
-                      "another task of \"%s\" has moved the offsets of our partitions in table %s.%s: these rows are its own now",
-                      a->writer, a->name.space, a->name.name);
+    return hw_err_set(
+        err, HW_ERR_FATAL, 0,
+        "another task of \"%s\" has moved the offsets of our partitions in table %s.%s: these rows are its own now",
+        a->writer, a->name.space, a->name.name);
 }
 
 static void wait_a_little(struct hw_table_appender *a, int round)

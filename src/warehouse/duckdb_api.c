@@ -36,13 +36,15 @@ static int load(struct hw_err *err)
     if (!library && !(named && *named))
         library = dlopen(HW_DUCKDB_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library)
-        return hw_err_set(err, HW_ERR_CONFIG, 0,
-                          "cannot load libduckdb.so: %s; put it into ../lib beside the executable's folder or name it by "
-                          "the environment variable HIGHWAY_DUCKDB",
-                          dlerror());
-#define HW_DUCKDB_LOAD(name)                                                                                                   \
-    if (!(*(void **)&api.name = dlsym(library, "duckdb_" #name)))                                                              \
-        return hw_err_set(err, HW_ERR_CONFIG, 0, "this libduckdb.so lacks duckdb_" #name ": version 1.5 or newer is needed");
+        return hw_err_set(
+            err, HW_ERR_CONFIG, 0,
+            "cannot load libduckdb.so: %s; put it into ../lib beside the executable's folder or name it by "
+            "the environment variable HIGHWAY_DUCKDB",
+            dlerror());
+#define HW_DUCKDB_LOAD(name)                                                                                           \
+    if (!(*(void **)&api.name = dlsym(library, "duckdb_" #name)))                                                      \
+        return hw_err_set(err, HW_ERR_CONFIG, 0,                                                                       \
+                          "this libduckdb.so lacks duckdb_" #name ": version 1.5 or newer is needed");
     HW_DUCKDB_FUNCTIONS(HW_DUCKDB_LOAD)
 #undef HW_DUCKDB_LOAD
     loaded = true;
@@ -65,9 +67,8 @@ const struct hw_duckdb_api *hw_duckdb(void)
 int hw_duckdb_open(const struct hw_duckdb_setting *settings, duckdb_database *out_db, duckdb_connection *out_con,
                    struct hw_err *err)
 {
-    static const struct hw_duckdb_setting always[] = {{"autoinstall_known_extensions", "false"},
-                                                      {"autoload_known_extensions", "false"},
-                                                      {NULL, NULL}};
+    static const struct hw_duckdb_setting always[] = {
+        {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"}, {NULL, NULL}};
     HW_TRY(hw_duckdb_load(err));
     duckdb_config config = NULL;
     char *fault = NULL;
@@ -110,7 +111,8 @@ int hw_duckdb_exec(duckdb_connection con, const char *sql, struct hw_err *err)
     int outcome = 0;
     if (api.query(con, sql, &result) == DuckDBError) {
         duckdb_error_type type = api.result_error_type(&result); /* a full disk or memory may be free again later */
-        enum hw_err_kind kind = type == DUCKDB_ERROR_IO || type == DUCKDB_ERROR_OUT_OF_MEMORY ? HW_ERR_RETRY : HW_ERR_FATAL;
+        enum hw_err_kind kind =
+            type == DUCKDB_ERROR_IO || type == DUCKDB_ERROR_OUT_OF_MEMORY ? HW_ERR_RETRY : HW_ERR_FATAL;
         outcome = hw_err_set(err, kind, (int)type, "DuckDB: %s", api.result_error(&result));
     }
     api.destroy_result(&result);

@@ -1,7 +1,7 @@
 /* Keeping metadata small while commits come every second: manifests are merged, old snapshots expire.
  *
- * Files are removed only when they belong to snapshots that one of our own commits took out and no snapshot left refers to them.
- * Data files are never removed here: tables are only appended to. */
+ * Files are removed only when they belong to snapshots that one of our own commits took out and no snapshot left refers
+ * to them. Data files are never removed here: tables are only appended to. */
 #include "warehouse/appender.h"
 
 #include "base/map.h"
@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 enum {
-    MANIFEST_TARGET = 8 * 1024 * 1024, /* larger ones are left alone */
+    MANIFEST_TARGET = 1024 * 1024, /* larger ones are left alone */
     KEEP_SNAPSHOTS = 100,
     MOST_SNAPSHOTS = 220,
-    EXPIRE_AT_ONCE = 20, /* fewer are not worth the look */
+    EXPIRE_AT_ONCE = 20,         /* fewer are not worth the look */
     READER_GRACE_MS = 120 * 1000 /* readers plan from a snapshot for so long */
 };
 
-/* --- Merging manifests --------------------------------------------------------------------------------------------------------- */
+/* --- Merging manifests --------------------------------------------------------------------------------------------- */
 /* Adds the live entries of one manifest as existing ones. 1 = leave this manifest as it is. */
 static int take_entries(const struct hw_manifest *manifest, struct hw_data_files *out, struct hw_err *err)
 {
@@ -61,8 +61,8 @@ static void drop_manifest(struct hw_manifests *list, size_t at)
     list->count--;
 }
 
-int hw_manifests_merge(struct hw_table_appender *a, const struct hw_manifest_context *context, struct hw_manifests *list,
-                       int64_t sequence, struct hw_err *err)
+int hw_manifests_merge(struct hw_table_appender *a, const struct hw_manifest_context *context,
+                       struct hw_manifests *list, int64_t sequence, struct hw_err *err)
 {
     HW_CLEANUP(hw_data_files_done) struct hw_data_files files = {0};
     HW_CLEANUP(hw_buf_done) struct hw_buf body = {0};
@@ -96,14 +96,15 @@ int hw_manifests_merge(struct hw_table_appender *a, const struct hw_manifest_con
     return 0;
 }
 
-/* --- Expiring snapshots -------------------------------------------------------------------------------------------------------- */
+/* --- Expiring snapshots -------------------------------------------------------------------------------------------- */
 static bool has_ref(const struct hw_table_view *view, int64_t snapshot_id)
 {
     size_t i, max;
     yyjson_val *name, *ref;
-    yyjson_obj_foreach(yyjson_obj_get(view->metadata, "refs"), i, max, name, ref)
+    yyjson_obj_foreach(yyjson_obj_get(view->metadata, "refs"), i, max, name, ref) {
         if (hw_json_int(ref, "snapshot-id", -1) == snapshot_id)
             return true;
+    }
     return false;
 }
 
@@ -114,8 +115,7 @@ void hw_expiry_plan(const struct hw_table_view *view, int64_t now_ms, struct hw_
     size_t count = yyjson_arr_size(snapshots), i, max;
     if (count < KEEP_SNAPSHOTS + EXPIRE_AT_ONCE)
         return;
-    yyjson_arr_foreach(snapshots, i, max, snapshot)
-    {
+    yyjson_arr_foreach(snapshots, i, max, snapshot) {
         int64_t id = hw_json_int(snapshot, "snapshot-id", -1);
         bool old = hw_json_int(snapshot, "timestamp-ms", INT64_MAX) < now_ms - READER_GRACE_MS;
         const char *list = hw_json_str(snapshot, "manifest-list");
@@ -164,8 +164,7 @@ void hw_expiry_clean(const struct hw_table_appender *a, const struct hw_expiry *
         (void)!note_manifests(expiry->lists.items[i], &gone); /* unreadable: what it named stays, which harms nobody */
     size_t i, max, at = 0;
     yyjson_val *snapshot;
-    yyjson_arr_foreach(yyjson_obj_get(a->view.metadata, "snapshots"), i, max, snapshot)
-    {
+    yyjson_arr_foreach(yyjson_obj_get(a->view.metadata, "snapshots"), i, max, snapshot) {
         const char *list = hw_json_str(snapshot, "manifest-list");
         if (!list || note_manifests(list, &kept) < 0)
             return; /* not sure what is in use: remove nothing */

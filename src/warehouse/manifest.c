@@ -28,37 +28,51 @@ void hw_data_files_done(struct hw_data_files *files)
     *files = (struct hw_data_files){0};
 }
 
-/* --- Writing ------------------------------------------------------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------------------------------------- */
 static void add_schema(const struct hw_manifest_context *context, struct hw_buf *out)
 {
-#define NULLABLE(name, type, id) "{\"name\":\"" name "\",\"type\":[\"null\"," type "],\"default\":null,\"field-id\":" id "}"
-#define COLUMN_MAP(name, id, record, key_id, value, value_id)                                                                  \
-    NULLABLE(name,                                                                                                             \
-             "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"" record "\",\"fields\":["                         \
-             "{\"name\":\"key\",\"type\":\"int\",\"field-id\":" key_id "},"                                                    \
-             "{\"name\":\"value\",\"type\":\"" value "\",\"field-id\":" value_id "}]},\"logicalType\":\"map\"}",               \
+#define NULLABLE(name, type, id)                                                                                       \
+    "{\"name\":\"" name "\",\"type\":[\"null\"," type "],\"default\":null,\"field-id\":" id "}"
+#define COLUMN_MAP(name, id, record, key_id, value, value_id)                                                          \
+    NULLABLE(name,                                                                                                     \
+             "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"" record "\",\"fields\":["                 \
+             "{\"name\":\"key\",\"type\":\"int\",\"field-id\":" key_id "},"                                            \
+             "{\"name\":\"value\",\"type\":\"" value "\",\"field-id\":" value_id "}]},\"logicalType\":\"map\"}",       \
              id)
-    hw_buf_add_str(out, "{\"type\":\"record\",\"name\":\"manifest_entry\",\"fields\":["
-                        "{\"name\":\"status\",\"type\":\"int\",\"field-id\":0}," NULLABLE("snapshot_id", "\"long\"", "1") ","
-                        NULLABLE("sequence_number", "\"long\"", "3") "," NULLABLE("file_sequence_number", "\"long\"", "4") ","
-                        "{\"name\":\"data_file\",\"field-id\":2,\"type\":{\"type\":\"record\",\"name\":\"r2\",\"fields\":["
-                        "{\"name\":\"content\",\"type\":\"int\",\"field-id\":134},"
-                        "{\"name\":\"file_path\",\"type\":\"string\",\"field-id\":100},"
-                        "{\"name\":\"file_format\",\"type\":\"string\",\"field-id\":101},"
-                        "{\"name\":\"partition\",\"field-id\":102,\"type\":{\"type\":\"record\",\"name\":\"r102\",\"fields\":[");
+    hw_buf_add_str(
+        out,
+        "{\"type\":\"record\",\"name\":\"manifest_entry\",\"fields\":["
+        "{\"name\":\"status\",\"type\":\"int\",\"field-id\":0}," NULLABLE("snapshot_id", "\"long\"", "1") "," NULLABLE(
+            "sequence_number", "\"long\"",
+            "3") "," NULLABLE("file_sequence_number", "\"long\"",
+                              "4") ","
+                                   "{\"name\":\"data_file\",\"field-id\":2,\"type\":{\"type\":\"record\",\"name\":"
+                                   "\"r2\",\"fields\":["
+                                   "{\"name\":\"content\",\"type\":\"int\",\"field-id\":134},"
+                                   "{\"name\":\"file_path\",\"type\":\"string\",\"field-id\":100},"
+                                   "{\"name\":\"file_format\",\"type\":\"string\",\"field-id\":101},"
+                                   "{\"name\":\"partition\",\"field-id\":102,\"type\":{\"type\":\"record\",\"name\":"
+                                   "\"r102\",\"fields\":[");
     if (context->partitioned) {
         hw_buf_add_str(out, "{\"name\":");
         hw_buf_add_json_str(out, context->partition_name, strlen(context->partition_name));
-        hw_buf_printf(out, ",\"type\":[\"null\",{\"type\":\"int\",\"logicalType\":\"date\"}],\"default\":null,\"field-id\":%d}",
-                      context->partition_field_id);
+        hw_buf_printf(
+            out, ",\"type\":[\"null\",{\"type\":\"int\",\"logicalType\":\"date\"}],\"default\":null,\"field-id\":%d}",
+            context->partition_field_id);
     }
-    hw_buf_add_str(out, "]}},{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
-                        "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104},"
-                        COLUMN_MAP("column_sizes", "108", "k117_v118", "117", "long", "118") ","
-                        COLUMN_MAP("value_counts", "109", "k119_v120", "119", "long", "120") ","
-                        COLUMN_MAP("null_value_counts", "110", "k121_v122", "121", "long", "122") ","
-                        COLUMN_MAP("lower_bounds", "125", "k126_v127", "126", "bytes", "127") ","
-                        COLUMN_MAP("upper_bounds", "128", "k129_v130", "129", "bytes", "130") "]}}]}");
+    hw_buf_add_str(
+        out,
+        "]}},{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
+        "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104}," COLUMN_MAP(
+            "column_sizes", "108", "k117_v118", "117", "long",
+            "118") "," COLUMN_MAP("value_counts", "109", "k119_v120", "119", "long",
+                                  "120") "," COLUMN_MAP("null_value_counts", "110", "k121_v122", "121", "long",
+                                                        "122") "," COLUMN_MAP("lower_bounds", "125", "k126_v127", "126",
+                                                                              "bytes",
+                                                                              "127") "," COLUMN_MAP("upper_bounds",
+                                                                                                    "128", "k129_v130",
+                                                                                                    "129", "bytes",
+                                                                                                    "130") "]}}]}");
 #undef COLUMN_MAP
 #undef NULLABLE
 }
@@ -143,8 +157,12 @@ int hw_manifest_write(const struct hw_manifest_context *context, const struct hw
     snprintf(spec_id, sizeof(spec_id), "%d", context->spec_id);
     add_schema(context, &schema);
     const struct hw_avro_meta metas[] = {
-        {"schema", context->schema_json}, {"schema-id", schema_id}, {"partition-spec", context->spec_json},
-        {"partition-spec-id", spec_id},   {"format-version", "2"},  {"content", "data"},
+        {"schema", context->schema_json},
+        {"schema-id", schema_id},
+        {"partition-spec", context->spec_json},
+        {"partition-spec-id", spec_id},
+        {"format-version", "2"},
+        {"content", "data"},
         {CREATED_BY_KEY, "1"},
     };
     hw_avro_begin(&avro, hw_buf_str(&schema), metas, HW_ARRAY_SIZE(metas), true);
@@ -191,7 +209,7 @@ void hw_manifest_summarise(const struct hw_manifest_context *context, const stru
     }
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------------------------------------- */
 static struct hw_column_facts *facts_of(struct hw_data_file *file, int64_t id)
 {
     for (size_t i = 0; i < file->column_count; i++)
@@ -284,7 +302,7 @@ int hw_manifest_read(const void *data, size_t size, struct hw_data_files *out_fi
     return result < 0 ? -1 : 0;
 }
 
-/* --- Manifest lists ------------------------------------------------------------------------------------------------------------ */
+/* --- Manifest lists ------------------------------------------------------------------------------------------------ */
 struct hw_manifest *hw_manifests_add(struct hw_manifests *list)
 {
     if (list->count == list->capacity) {
@@ -326,7 +344,8 @@ static const char manifest_list_schema[] =
     "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
     "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
     "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514},"
-    "{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"element-id\":508,\"items\":{\"type\":\"record\",\"name\":"
+    "{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"element-id\":508,\"items\":{\"type\":\"record\","
+    "\"name\":"
     "\"r508\",\"fields\":[{\"name\":\"contains_null\",\"type\":\"boolean\",\"field-id\":509},"
     "{\"name\":\"contains_nan\",\"type\":[\"null\",\"boolean\"],\"default\":null,\"field-id\":518},"
     "{\"name\":\"lower_bound\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"field-id\":510},"
@@ -355,8 +374,8 @@ static void put_summaries(struct hw_buf *out, const struct hw_manifest *manifest
     hw_avro_put_long(out, 0);
 }
 
-int hw_manifest_list_write(const struct hw_manifest_list_info *info, const struct hw_manifests *list, struct hw_buf *out,
-                           struct hw_err *err)
+int hw_manifest_list_write(const struct hw_manifest_list_info *info, const struct hw_manifests *list,
+                           struct hw_buf *out, struct hw_err *err)
 {
     HW_CLEANUP(hw_avro_done) struct hw_avro_file avro = {0};
     char snapshot[24], parent[24] = "null", sequence[24];
@@ -364,16 +383,18 @@ int hw_manifest_list_write(const struct hw_manifest_list_info *info, const struc
     if (info->parent_snapshot_id >= 0)
         snprintf(parent, sizeof(parent), "%lld", (long long)info->parent_snapshot_id);
     snprintf(sequence, sizeof(sequence), "%lld", (long long)info->sequence);
-    const struct hw_avro_meta metas[] = {
-        {"snapshot-id", snapshot}, {"parent-snapshot-id", parent}, {"sequence-number", sequence}, {"format-version", "2"}};
+    const struct hw_avro_meta metas[] = {{"snapshot-id", snapshot},
+                                         {"parent-snapshot-id", parent},
+                                         {"sequence-number", sequence},
+                                         {"format-version", "2"}};
     hw_avro_begin(&avro, manifest_list_schema, metas, HW_ARRAY_SIZE(metas), true);
     for (size_t i = 0; i < list->count; i++) {
         const struct hw_manifest *m = &list->items[i];
         struct hw_buf *b = &avro.block;
         hw_avro_put_str(b, m->path);
-        const int64_t numbers[] = {m->length,         m->spec_id,        m->content,       m->sequence,
-                                   m->min_sequence,   m->added_snapshot_id, m->added_files, m->existing_files,
-                                   m->deleted_files,  m->added_rows,     m->existing_rows, m->deleted_rows};
+        const int64_t numbers[] = {m->length,        m->spec_id,           m->content,       m->sequence,
+                                   m->min_sequence,  m->added_snapshot_id, m->added_files,   m->existing_files,
+                                   m->deleted_files, m->added_rows,        m->existing_rows, m->deleted_rows};
         for (size_t j = 0; j < HW_ARRAY_SIZE(numbers); j++)
             hw_avro_put_long(b, numbers[j]);
         put_summaries(b, m);

@@ -1,5 +1,5 @@
-/* Iceberg v2 manifests (lists of data files) and manifest lists (a snapshot's manifests). Spec: Iceberg table spec §Manifests.
- * All structs own their strings; {0} is safe to done. */
+/* Iceberg v2 manifests (lists of data files) and manifest lists (a snapshot's manifests). Spec: Iceberg table spec
+ * §Manifests. All structs own their strings; {0} is safe to done. */
 #pragma once
 #include "base/base.h"
 #include "base/buf.h"
@@ -15,8 +15,8 @@ struct hw_column_facts {
 };
 #define HW_COLUMN_FACTS 16
 struct hw_data_file {
-    int status;  /* hw_entry_status */
-    int content; /* 0 = data; others are delete files */
+    int status;                                   /* hw_entry_status */
+    int content;                                  /* 0 = data; others are delete files */
     int64_t snapshot_id, sequence, file_sequence; /* -1 = null, to be inherited from the manifest list */
     char *path;
     char format[12];
@@ -37,9 +37,9 @@ void hw_data_files_done(struct hw_data_files *files);
 struct hw_manifest_context {
     const char *schema_json, *spec_json; /* spec_json: the array of partition fields */
     int schema_id, spec_id;
-    bool partitioned;              /* by one int (day) field: */
-    const char *partition_name;    /* "event_ts_day" */
-    int partition_field_id;        /* 1000 */
+    bool partitioned;           /* by one int (day) field: */
+    const char *partition_name; /* "event_ts_day" */
+    int partition_field_id;     /* 1000 */
 };
 HW_MUST_CHECK int hw_manifest_write(const struct hw_manifest_context *context, const struct hw_data_files *files,
                                     struct hw_buf *out, struct hw_err *err);
@@ -68,7 +68,8 @@ struct hw_manifests {
 };
 struct hw_manifest *hw_manifests_add(struct hw_manifests *list);
 void hw_manifests_done(struct hw_manifests *list);
-/* Counts, sequence bounds and the partition summary of files written as one manifest; path and length are the caller's. */
+/* Counts, sequence bounds and the partition summary of files written as one manifest; path and length are the caller's.
+ */
 void hw_manifest_summarise(const struct hw_manifest_context *context, const struct hw_data_files *files,
                            struct hw_manifest *out);
 struct hw_manifest_list_info {

@@ -1,4 +1,5 @@
-/* Source offsets inside snapshot summaries: written with the data by one compare-and-swap, so both are there or neither. */
+/* Source offsets inside snapshot summaries: written with the data by one compare-and-swap, so both are there or
+ * neither. */
 #include "warehouse/appender.h"
 
 #include <inttypes.h>
@@ -12,15 +13,14 @@ int hw_summary_offsets_parse(const char *json, struct hw_offsets *out, struct hw
     HW_TRY(hw_json_parse(json, strlen(json), &doc, err));
     size_t i, max, j, parts;
     yyjson_val *topic, *partitions, *partition, *next;
-    yyjson_obj_foreach(yyjson_doc_get_root(doc), i, max, topic, partitions)
-    {
-        yyjson_obj_foreach(partitions, j, parts, partition, next)
-        {
+    yyjson_obj_foreach(yyjson_doc_get_root(doc), i, max, topic, partitions) {
+        yyjson_obj_foreach(partitions, j, parts, partition, next) {
             char *end;
             long number = strtol(yyjson_get_str(partition), &end, 10);
             if (*end || number < 0 || number > INT32_MAX || !yyjson_is_int(next) ||
                 yyjson_get_len(topic) >= sizeof(((struct hw_topic_offset *)0)->topic))
-                return hw_err_set(err, HW_ERR_FATAL, 0, "the table's summary holds offsets that are none: %.200s", json);
+                return hw_err_set(err, HW_ERR_FATAL, 0, "the table's summary holds offsets that are none: %.200s",
+                                  json);
             hw_offsets_set(out, yyjson_get_str(topic), (int32_t)number, yyjson_get_sint(next));
         }
     }
@@ -44,7 +44,7 @@ void hw_summary_offsets_format(const struct hw_offsets *offsets, struct hw_buf *
     for (size_t i = 0; i < offsets->count; i++) {
         bool new_topic = i == 0 || strcmp(sorted[i].topic, sorted[i - 1].topic) != 0;
         if (new_topic) {
-            hw_buf_add_str(out, i ? "},": "");
+            hw_buf_add_str(out, i ? "}," : "");
             hw_buf_add_json_str(out, sorted[i].topic, strlen(sorted[i].topic));
             hw_buf_add_str(out, ":{");
         }
@@ -57,15 +57,17 @@ static bool carries(yyjson_val *snapshot, const char *writer)
 {
     size_t i, max, prefix = strlen(HW_OFFSETS_PREFIX);
     yyjson_val *key, *value;
-    yyjson_obj_foreach(yyjson_obj_get(snapshot, "summary"), i, max, key, value)
+    yyjson_obj_foreach(yyjson_obj_get(snapshot, "summary"), i, max, key, value) {
         if (strncmp(yyjson_get_str(key), HW_OFFSETS_PREFIX, prefix) == 0 &&
             (!writer || strcmp(yyjson_get_str(key) + prefix, writer) == 0))
             return true;
+    }
     return false;
 }
 
-/* Every snapshot of ours repeats the offsets of all writers, so the nearest one that has any has them all. Snapshots of other
- * engines in between carry none. Where the line breaks off (expired by others), the writer's tag still holds its last one. */
+/* Every snapshot of ours repeats the offsets of all writers, so the nearest one that has any has them all. Snapshots of
+ * other engines in between carry none. Where the line breaks off (expired by others), the writer's tag still holds its
+ * last one. */
 yyjson_val *hw_summary_find(const struct hw_table_view *view, const char *writer)
 {
     yyjson_val *snapshot = view->snapshot;
@@ -86,7 +88,8 @@ yyjson_val *hw_summary_find(const struct hw_table_view *view, const char *writer
     return snapshot && carries(snapshot, writer) ? snapshot : NULL;
 }
 
-int hw_summary_offsets_load(const struct hw_table_view *view, const char *writer, struct hw_offsets *out, struct hw_err *err)
+int hw_summary_offsets_load(const struct hw_table_view *view, const char *writer, struct hw_offsets *out,
+                            struct hw_err *err)
 {
     yyjson_val *snapshot = hw_summary_find(view, writer);
     if (!snapshot)

@@ -1,4 +1,5 @@
-/* Rows → DuckDB data chunks → Parquet. The facts Iceberg wants of each file (counts, bounds) are kept while rows come in. */
+/* Rows → DuckDB data chunks → Parquet. The facts Iceberg wants of each file (counts, bounds) are kept while rows come
+ * in. */
 #include "warehouse/rows.h"
 
 #include "base/fs.h"
@@ -52,7 +53,7 @@ struct hw_rows {
     size_t day_count, day_capacity;
 };
 
-/* --- Opening ------------------------------------------------------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------------------------------------------------- */
 static int make_table(struct hw_rows *rows, struct hw_err *err)
 {
     HW_CLEANUP(hw_buf_done) struct hw_buf sql = {0};
@@ -66,8 +67,9 @@ static int make_table(struct hw_rows *rows, struct hw_err *err)
 static void make_chunk(struct hw_rows *rows)
 {
     static const duckdb_type types[HW_EVENT_COLUMNS + 1] = {
-        DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR,      DUCKDB_TYPE_VARCHAR,
-        DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_INTEGER,      DUCKDB_TYPE_BIGINT,  DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_INTEGER};
+        DUCKDB_TYPE_VARCHAR,      DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR,
+        DUCKDB_TYPE_VARCHAR,      DUCKDB_TYPE_VARCHAR,      DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_BIGINT,
+        DUCKDB_TYPE_TIMESTAMP_TZ, DUCKDB_TYPE_INTEGER};
     const struct hw_duckdb_api *duck = hw_duckdb();
     duckdb_logical_type logical[HW_ARRAY_SIZE(types)];
     for (size_t i = 0; i < HW_ARRAY_SIZE(types); i++)
@@ -78,7 +80,8 @@ static void make_chunk(struct hw_rows *rows)
     rows->chunk_capacity = duck->vector_size();
 }
 
-int hw_rows_open(const int field_ids[HW_EVENT_COLUMNS], const char *scratch_dir, struct hw_rows **out_rows, struct hw_err *err)
+int hw_rows_open(const int field_ids[HW_EVENT_COLUMNS], const char *scratch_dir, struct hw_rows **out_rows,
+                 struct hw_err *err)
 {
     const struct hw_duckdb_setting settings[] = {
         {"threads", "2"}, {"memory_limit", "2GB"}, {"temp_directory", scratch_dir}, {NULL, NULL}};
@@ -128,7 +131,7 @@ void hw_rows_clear(struct hw_rows *rows)
         return;
 }
 
-/* --- Facts --------------------------------------------------------------------------------------------------------------------- */
+/* --- Facts --------------------------------------------------------------------------------------------------------- */
 static struct day_facts *facts_of_day(struct hw_rows *rows, int32_t day)
 {
     size_t low = 0, high = rows->day_count;
@@ -192,7 +195,7 @@ static void note_text(struct day_facts *facts, enum hw_event_column column, cons
     }
 }
 
-/* --- Adding -------------------------------------------------------------------------------------------------------------------- */
+/* --- Adding -------------------------------------------------------------------------------------------------------- */
 static int append_chunk(struct hw_rows *rows, struct hw_err *err)
 {
     const struct hw_duckdb_api *duck = hw_duckdb();
@@ -280,8 +283,8 @@ static int check_text(const char *what, const char *s, size_t size, const struct
     if (fault)
         duck->destroy_error_data(&fault);
     if (bad)
-        return hw_err_set(err, HW_ERR_DATA, 0, "the %s of %s-%d at offset %lld is not UTF-8", what, row->topic, row->partition,
-                          (long long)row->offset);
+        return hw_err_set(err, HW_ERR_DATA, 0, "the %s of %s-%d at offset %lld is not UTF-8", what, row->topic,
+                          row->partition, (long long)row->offset);
     return 0;
 }
 
@@ -306,7 +309,7 @@ int hw_rows_add(struct hw_rows *rows, const struct hw_table_row *items, size_t c
     return 0;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------------------------------------- */
 static void put_bound(uint8_t *out, uint8_t *out_size, enum hw_event_column column, int64_t value)
 {
     int32_t narrow = (int32_t)value;
@@ -321,7 +324,9 @@ static void fill_facts(const struct hw_rows *rows, const struct day_facts *facts
     file->column_count = HW_EVENT_COLUMNS;
     for (size_t i = 0; i < HW_EVENT_COLUMNS; i++) {
         struct hw_column_facts *column = &file->columns[i];
-        int64_t nulls = i == HW_COLUMN_PAYLOAD ? facts->null_payloads : i == HW_COLUMN_KAFKA_TS ? facts->null_kafka_ts : 0;
+        int64_t nulls = i == HW_COLUMN_PAYLOAD    ? facts->null_payloads
+                        : i == HW_COLUMN_KAFKA_TS ? facts->null_kafka_ts
+                                                  : 0;
         *column = (struct hw_column_facts){
             .id = rows->field_ids[i], .size_bytes = -1, .values = facts->records, .nulls = nulls};
         if (facts->low[i] <= facts->high[i]) {
@@ -338,10 +343,14 @@ static void fill_facts(const struct hw_rows *rows, const struct day_facts *facts
 
 static int sync_file(const char *path, int64_t *out_bytes, struct hw_err *err)
 {
-    HW_CLEANUP(hw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
-    if (fd < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
-        return hw_err_set_errno(err, errno, "cannot sync %s", path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool done = fd >= 0 && fsync(fd) == 0 && fstat(fd, &st) == 0;
+    int cause = errno;
+    if (fd >= 0)
+        close(fd);
+    if (!done)
+        return hw_err_set_errno(err, cause, "cannot sync %s", path);
     *out_bytes = st.st_size;
     return 0;
 }
@@ -390,8 +399,14 @@ static int write_day(struct hw_rows *rows, const char *data_dir, const char *dat
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%s.parquet", dir, name);
     HW_TRY(make_dir(dir, data_dir, err));
     struct hw_data_file *file = hw_data_files_add(out_files); /* before writing: the caller removes what is listed */
-    *file = (struct hw_data_file){.status = HW_ENTRY_ADDED, .snapshot_id = -1, .sequence = -1, .file_sequence = -1,
-                                  .format = "PARQUET", .has_day = by_day, .day = facts->day, .records = facts->records};
+    *file = (struct hw_data_file){.status = HW_ENTRY_ADDED,
+                                  .snapshot_id = -1,
+                                  .sequence = -1,
+                                  .file_sequence = -1,
+                                  .format = "PARQUET",
+                                  .has_day = by_day,
+                                  .day = facts->day,
+                                  .records = facts->records};
     file->path = hw_xasprintf("%s%s/%s.parquet", data_uri, folder, name);
     HW_TRY(copy_to(rows, path, filter ? facts : NULL, err));
     HW_TRY(sync_file(path, &file->bytes, err));

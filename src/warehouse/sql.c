@@ -1,7 +1,8 @@
 /* SQL over the current snapshots, in a database of its own for each statement.
  *
- * The fence: only one statement of type SELECT (DESCRIBE and SHOW are such) is run; by then the database may read only the folders
- * of the tables named, load no extension, reach no network, and its settings are locked. Memory, time and rows are limited. */
+ * The fence: only one statement of type SELECT (DESCRIBE and SHOW are such) is run; by then the database may read only
+ * the folders of the tables named, load no extension, reach no network, and its settings are locked. Memory, time and
+ * rows are limited. */
 #include "warehouse/sql_tables.h"
 #include "warehouse/sql_value.h"
 #include "warehouse/warehouse.h"
@@ -22,7 +23,7 @@ enum {
     ANSWER_LIMIT = 64 * 1024 * 1024
 };
 
-/* --- How many run -------------------------------------------------------------------------------------------------------------- */
+/* --- How many run -------------------------------------------------------------------------------------------------- */
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER; /* guards running */
 static int running;
 
@@ -32,7 +33,9 @@ static int take_slot(struct hw_err *err)
     bool free_slot = running < AT_ONCE;
     running += free_slot;
     pthread_mutex_unlock(&slots_lock);
-    return free_slot ? 0 : hw_err_set(err, HW_ERR_RETRY, 0, "%d queries are running already: try again in a moment", AT_ONCE);
+    return free_slot
+               ? 0
+               : hw_err_set(err, HW_ERR_RETRY, 0, "%d queries are running already: try again in a moment", AT_ONCE);
 }
 
 static void give_slot(void)
@@ -42,7 +45,7 @@ static void give_slot(void)
     pthread_mutex_unlock(&slots_lock);
 }
 
-/* --- Time limit ---------------------------------------------------------------------------------------------------------------- */
+/* --- Time limit ---------------------------------------------------------------------------------------------------- */
 struct watch {
     pthread_t thread;
     pthread_mutex_t lock; /* guards over, late */
@@ -106,7 +109,7 @@ static void watch_stop(struct watch *watch)
     pthread_mutex_destroy(&watch->lock);
 }
 
-/* --- One query ----------------------------------------------------------------------------------------------------------------- */
+/* --- One query ----------------------------------------------------------------------------------------------------- */
 struct query {
     const struct hw_sql_options *options;
     int timeout_ms;
@@ -147,8 +150,8 @@ static int statement_fault(struct query *q, const char *text, struct hw_err *err
     char line[400];
     size_t size = 0;
     if (q->watched && watch_late(&q->watch))
-        return hw_err_set(err, HW_ERR_DATA, 408, "the query took longer than %d ms: ask for less, or raise the time limit",
-                          q->timeout_ms);
+        return hw_err_set(err, HW_ERR_DATA, 408,
+                          "the query took longer than %d ms: ask for less, or raise the time limit", q->timeout_ms);
     for (const char *p = text ? text : "no reason given"; *p && size + 1 < sizeof(line); p++) {
         char c = (unsigned char)*p < 0x20 ? ' ' : *p;
         if (c != ' ' || (size > 0 && line[size - 1] != ' '))
@@ -156,7 +159,8 @@ static int statement_fault(struct query *q, const char *text, struct hw_err *err
     }
     line[size] = 0;
     if (strncmp(line, "Out of Memory", 13) == 0)
-        return hw_err_set(err, HW_ERR_DATA, 413, "the query needs more than its %zu MB of memory: ask for less", q->memory_mb);
+        return hw_err_set(err, HW_ERR_DATA, 413, "the query needs more than its %zu MB of memory: ask for less",
+                          q->memory_mb);
     return hw_err_set(err, HW_ERR_DATA, 0, "%s", line);
 }
 
@@ -186,7 +190,8 @@ static int parse(struct query *q, const char *sql, struct hw_err *err)
     if (fault && *fault)
         return statement_fault(q, fault, err);
     if (count == 0)
-        return hw_err_set(err, HW_ERR_DATA, 0, "there is no statement: write one, as in SELECT * FROM events.clicks LIMIT 10");
+        return hw_err_set(err, HW_ERR_DATA, 0,
+                          "there is no statement: write one, as in SELECT * FROM events.clicks LIMIT 10");
     if (count > 1)
         return hw_err_set(err, HW_ERR_DATA, 0, "%s (these are %d)", only_reading, (int)count);
     return 0;
@@ -207,14 +212,16 @@ static int close_fence(struct query *q, struct hw_err *err)
 /* The first words decide before anything is bound: preparing already looks at files. */
 static bool begins_as_reading(const char *sql)
 {
-    static const char *const others[] = {"copy",   "create", "insert", "update", "delete",  "drop",   "alter",  "attach", "detach",
-                                         "install", "load",  "set",    "reset",  "pragma",  "call",   "export", "import", "use",
-                                         "begin",  "commit", "vacuum", "explain", "prepare", "execute", "merge",  "truncate"};
+    static const char *const others[] = {"copy",    "create",  "insert",  "update", "delete",  "drop",   "alter",
+                                         "attach",  "detach",  "install", "load",   "set",     "reset",  "pragma",
+                                         "call",    "export",  "import",  "use",    "begin",   "commit", "vacuum",
+                                         "explain", "prepare", "execute", "merge",  "truncate"};
     while (*sql && strchr(" \t\r\n(", *sql))
         sql++;
     for (size_t i = 0; i < HW_ARRAY_SIZE(others); i++) {
         size_t size = strlen(others[i]);
-        if (strncasecmp(sql, others[i], size) == 0 && !((sql[size] | 32) >= 'a' && (sql[size] | 32) <= 'z') && sql[size] != '_')
+        if (strncasecmp(sql, others[i], size) == 0 && !((sql[size] | 32) >= 'a' && (sql[size] | 32) <= 'z') &&
+            sql[size] != '_')
             return false;
     }
     return true;
@@ -237,7 +244,9 @@ static const char *rewrite(const char *sql)
     while (size > 0 && words[size - 1] == ' ')
         size--;
     words[size] = 0;
-    return strcasecmp(words, "show tables") == 0 ? "SELECT schema || '.' || name AS name FROM (SHOW ALL TABLES) ORDER BY 1" : sql;
+    return strcasecmp(words, "show tables") == 0
+               ? "SELECT schema || '.' || name AS name FROM (SHOW ALL TABLES) ORDER BY 1"
+               : sql;
 }
 
 static int execute(struct query *q, struct hw_err *err)
@@ -255,7 +264,7 @@ static int execute(struct query *q, struct hw_err *err)
     return 0;
 }
 
-/* --- The answer ---------------------------------------------------------------------------------------------------------------- */
+/* --- The answer ---------------------------------------------------------------------------------------------------- */
 static int add_columns(struct query *q, duckdb_logical_type *types, idx_t count, struct hw_buf *out, struct hw_err *err)
 {
     const struct hw_duckdb_api *duck = hw_duckdb();
@@ -265,8 +274,9 @@ static int add_columns(struct query *q, duckdb_logical_type *types, idx_t count,
         const char *name = duck->column_name(&q->result, i);
         types[i] = duck->column_logical_type(&q->result, i);
         if (!hw_sql_type_name(types[i], &type))
-            return hw_err_set(err, HW_ERR_DATA, 0, "column \"%.100s\" has a type that cannot be shown: cast it, as in %.100s::VARCHAR",
-                              name, name);
+            return hw_err_set(err, HW_ERR_DATA, 0,
+                              "column \"%.100s\" has a type that cannot be shown: cast it, as in %.100s::VARCHAR", name,
+                              name);
         hw_buf_add_str(out, i ? ",{\"name\":" : "{\"name\":");
         hw_buf_add_json_str(out, name, strlen(name));
         hw_buf_add_str(out, ",\"type\":");
@@ -361,7 +371,7 @@ int hw_sql_run(const struct hw_sql_options *options, const char *sql, struct hw_
     return result;
 }
 
-/* --- The list of tables -------------------------------------------------------------------------------------------------------- */
+/* --- The list of tables -------------------------------------------------------------------------------------------- */
 static void add_table(const char *name, const struct hw_table_view *view, struct hw_buf *out)
 {
     yyjson_val *summary = yyjson_obj_get(view->snapshot, "summary"), *field;
@@ -369,8 +379,7 @@ static void add_table(const char *name, const struct hw_table_view *view, struct
     hw_buf_add_str(out, "{\"name\":");
     hw_buf_add_json_str(out, name, strlen(name));
     hw_buf_add_str(out, ",\"columns\":[");
-    yyjson_arr_foreach(yyjson_obj_get(view->schema, "fields"), i, max, field)
-    {
+    yyjson_arr_foreach(yyjson_obj_get(view->schema, "fields"), i, max, field) {
         HW_CLEANUP(hw_buf_done) struct hw_buf type = {0};
         const char *column = hw_json_str(field, "name");
         bool nested;
@@ -386,8 +395,9 @@ static void add_table(const char *name, const struct hw_table_view *view, struct
     }
     const char *rows = hw_json_str(summary, "total-records"), *files = hw_json_str(summary, "total-data-files");
     const char *bytes = hw_json_str(summary, "total-files-size");
-    hw_buf_printf(out, "],\"rows\":\"%" PRId64 "\",\"files\":%" PRId64 ",\"bytes\":\"%" PRId64 "\"", rows ? (int64_t)atoll(rows) : 0,
-                  files ? (int64_t)atoll(files) : 0, bytes ? (int64_t)atoll(bytes) : 0);
+    hw_buf_printf(out, "],\"rows\":\"%" PRId64 "\",\"files\":%" PRId64 ",\"bytes\":\"%" PRId64 "\"",
+                  rows ? (int64_t)atoll(rows) : 0, files ? (int64_t)atoll(files) : 0,
+                  bytes ? (int64_t)atoll(bytes) : 0);
     if (view->snapshot) {
         char text[28];
         hw_time_format_us(hw_json_int(view->snapshot, "timestamp-ms", 0) * 1000, text);

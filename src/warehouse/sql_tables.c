@@ -27,7 +27,7 @@ static bool contains(const struct hw_names *names, const char *name)
     return false;
 }
 
-/* --- One view ------------------------------------------------------------------------------------------------------------------ */
+/* --- One view ------------------------------------------------------------------------------------------------------ */
 static int add_files(const char *table, const char *manifest_uri, struct hw_buf *sql, size_t *count, struct hw_err *err)
 {
     HW_CLEANUP(hw_buf_done) struct hw_buf body = {0};
@@ -41,10 +41,11 @@ static int add_files(const char *table, const char *manifest_uri, struct hw_buf 
         if (file->status == HW_ENTRY_DELETED || file->content != 0)
             continue;
         if (strcasecmp(file->format, "parquet") != 0)
-            return hw_err_set(err, HW_ERR_DATA, 0, "table %s has files of the format %s, only Parquet can be read here", table,
-                              file->format);
+            return hw_err_set(err, HW_ERR_DATA, 0, "table %s has files of the format %s, only Parquet can be read here",
+                              table, file->format);
         if (++*count > FILES_LIMIT)
-            return hw_err_set(err, HW_ERR_DATA, 0, "table %s has more than %d files: compact it first", table, FILES_LIMIT);
+            return hw_err_set(err, HW_ERR_DATA, 0, "table %s has more than %d files: compact it first", table,
+                              FILES_LIMIT);
         HW_TRY(hw_uri_to_path(file->path, &path, err));
         if (*count > 1)
             hw_buf_add_char(sql, ',');
@@ -53,7 +54,8 @@ static int add_files(const char *table, const char *manifest_uri, struct hw_buf 
     return 0;
 }
 
-static int list_files(const char *table, const struct hw_table_view *view, struct hw_buf *sql, size_t *count, struct hw_err *err)
+static int list_files(const char *table, const struct hw_table_view *view, struct hw_buf *sql, size_t *count,
+                      struct hw_err *err)
 {
     HW_CLEANUP(hw_buf_done) struct hw_buf body = {0};
     HW_CLEANUP(hw_manifests_done) struct hw_manifests list = {0};
@@ -67,10 +69,11 @@ static int list_files(const char *table, const struct hw_table_view *view, struc
     for (size_t i = 0; i < list.count; i++) {
         const struct hw_manifest *m = &list.items[i];
         if (m->content != 0 && m->added_files + m->existing_files > 0)
-            return hw_err_set(err, HW_ERR_DATA, 0,
-                              "table %s has deleted rows in delete files, which cannot be applied here: rewrite it with the engine "
-                              "that deleted them",
-                              table);
+            return hw_err_set(
+                err, HW_ERR_DATA, 0,
+                "table %s has deleted rows in delete files, which cannot be applied here: rewrite it with the engine "
+                "that deleted them",
+                table);
         if (m->content == 0 && m->added_files + m->existing_files > 0)
             HW_TRY(add_files(table, m->path, sql, count, err));
     }
@@ -78,14 +81,13 @@ static int list_files(const char *table, const struct hw_table_view *view, struc
 }
 
 /* Columns are found by field id, so renamed and added ones read right from old files as well. */
-static int add_columns(const char *table, const struct hw_table_view *view, bool with_files, struct hw_buf *out, bool *by_id,
-                       struct hw_err *err)
+static int add_columns(const char *table, const struct hw_table_view *view, bool with_files, struct hw_buf *out,
+                       bool *by_id, struct hw_err *err)
 {
     size_t i, max;
     yyjson_val *field;
     *by_id = true;
-    yyjson_arr_foreach(yyjson_obj_get(view->schema, "fields"), i, max, field)
-    {
+    yyjson_arr_foreach(yyjson_obj_get(view->schema, "fields"), i, max, field) {
         const char *name = hw_json_str(field, "name");
         HW_CLEANUP(hw_buf_done) struct hw_buf type = {0};
         bool nested;
@@ -106,7 +108,8 @@ static int add_columns(const char *table, const struct hw_table_view *view, bool
     return 0;
 }
 
-static int create_view(struct hw_sql_tables *tables, const char *table, const struct hw_table_view *view, struct hw_err *err)
+static int create_view(struct hw_sql_tables *tables, const char *table, const struct hw_table_view *view,
+                       struct hw_err *err)
 {
     HW_CLEANUP(hw_buf_done) struct hw_buf files = {0}, columns = {0}, sql = {0};
     size_t count = 0;
@@ -126,7 +129,8 @@ static int create_view(struct hw_sql_tables *tables, const char *table, const st
     if (count == 0)
         hw_buf_printf(&sql, " AS SELECT %s LIMIT 0", hw_buf_str(&columns));
     else if (by_id)
-        hw_buf_printf(&sql, " AS SELECT * FROM read_parquet([%s], schema = MAP {%s})", hw_buf_str(&files), hw_buf_str(&columns));
+        hw_buf_printf(&sql, " AS SELECT * FROM read_parquet([%s], schema = MAP {%s})", hw_buf_str(&files),
+                      hw_buf_str(&columns));
     else
         hw_buf_printf(&sql, " AS SELECT * FROM read_parquet([%s], union_by_name = true, hive_partitioning = false)",
                       hw_buf_str(&files));
@@ -160,7 +164,7 @@ static int make_table(struct hw_sql_tables *tables, const char *table, struct hw
     return 0;
 }
 
-/* --- Names --------------------------------------------------------------------------------------------------------------------- */
+/* --- Names --------------------------------------------------------------------------------------------------------- */
 static int list_known(struct hw_sql_tables *tables, struct hw_err *err)
 {
     if (tables->listed)

@@ -6,7 +6,7 @@
 struct hw_sql_tables {
     struct hw_catalog_client *client;
     duckdb_connection con;
-    struct hw_names known;   /* every table of the catalog, once it was asked for */
+    struct hw_names known; /* every table of the catalog, once it was asked for */
     bool listed;
     struct hw_names made;    /* views made so far */
     struct hw_names folders; /* paths below which the views read */

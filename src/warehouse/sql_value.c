@@ -25,24 +25,37 @@ void hw_sql_quote(struct hw_buf *out, char quote, const char *s)
     hw_buf_add_char(out, quote);
 }
 
-/* --- Types --------------------------------------------------------------------------------------------------------------------- */
+/* --- Types --------------------------------------------------------------------------------------------------------- */
 static const struct {
     duckdb_type id;
     const char *name;
 } plain_types[] = {
-    {DUCKDB_TYPE_BOOLEAN, "BOOLEAN"},           {DUCKDB_TYPE_TINYINT, "TINYINT"},
-    {DUCKDB_TYPE_SMALLINT, "SMALLINT"},         {DUCKDB_TYPE_INTEGER, "INTEGER"},
-    {DUCKDB_TYPE_BIGINT, "BIGINT"},             {DUCKDB_TYPE_UTINYINT, "UTINYINT"},
-    {DUCKDB_TYPE_USMALLINT, "USMALLINT"},       {DUCKDB_TYPE_UINTEGER, "UINTEGER"},
-    {DUCKDB_TYPE_UBIGINT, "UBIGINT"},           {DUCKDB_TYPE_HUGEINT, "HUGEINT"},
-    {DUCKDB_TYPE_UHUGEINT, "UHUGEINT"},         {DUCKDB_TYPE_FLOAT, "FLOAT"},
-    {DUCKDB_TYPE_DOUBLE, "DOUBLE"},             {DUCKDB_TYPE_VARCHAR, "VARCHAR"},
-    {DUCKDB_TYPE_BLOB, "BLOB"},                 {DUCKDB_TYPE_DATE, "DATE"},
-    {DUCKDB_TYPE_TIME, "TIME"},                 {DUCKDB_TYPE_TIMESTAMP, "TIMESTAMP"},
-    {DUCKDB_TYPE_TIMESTAMP_S, "TIMESTAMP_S"},   {DUCKDB_TYPE_TIMESTAMP_MS, "TIMESTAMP_MS"},
-    {DUCKDB_TYPE_TIMESTAMP_NS, "TIMESTAMP_NS"}, {DUCKDB_TYPE_TIMESTAMP_TZ, "TIMESTAMP WITH TIME ZONE"},
-    {DUCKDB_TYPE_INTERVAL, "INTERVAL"},         {DUCKDB_TYPE_UUID, "UUID"},
-    {DUCKDB_TYPE_ENUM, "ENUM"},                 {DUCKDB_TYPE_SQLNULL, "NULL"},
+    {DUCKDB_TYPE_BOOLEAN, "BOOLEAN"},
+    {DUCKDB_TYPE_TINYINT, "TINYINT"},
+    {DUCKDB_TYPE_SMALLINT, "SMALLINT"},
+    {DUCKDB_TYPE_INTEGER, "INTEGER"},
+    {DUCKDB_TYPE_BIGINT, "BIGINT"},
+    {DUCKDB_TYPE_UTINYINT, "UTINYINT"},
+    {DUCKDB_TYPE_USMALLINT, "USMALLINT"},
+    {DUCKDB_TYPE_UINTEGER, "UINTEGER"},
+    {DUCKDB_TYPE_UBIGINT, "UBIGINT"},
+    {DUCKDB_TYPE_HUGEINT, "HUGEINT"},
+    {DUCKDB_TYPE_UHUGEINT, "UHUGEINT"},
+    {DUCKDB_TYPE_FLOAT, "FLOAT"},
+    {DUCKDB_TYPE_DOUBLE, "DOUBLE"},
+    {DUCKDB_TYPE_VARCHAR, "VARCHAR"},
+    {DUCKDB_TYPE_BLOB, "BLOB"},
+    {DUCKDB_TYPE_DATE, "DATE"},
+    {DUCKDB_TYPE_TIME, "TIME"},
+    {DUCKDB_TYPE_TIMESTAMP, "TIMESTAMP"},
+    {DUCKDB_TYPE_TIMESTAMP_S, "TIMESTAMP_S"},
+    {DUCKDB_TYPE_TIMESTAMP_MS, "TIMESTAMP_MS"},
+    {DUCKDB_TYPE_TIMESTAMP_NS, "TIMESTAMP_NS"},
+    {DUCKDB_TYPE_TIMESTAMP_TZ, "TIMESTAMP WITH TIME ZONE"},
+    {DUCKDB_TYPE_INTERVAL, "INTERVAL"},
+    {DUCKDB_TYPE_UUID, "UUID"},
+    {DUCKDB_TYPE_ENUM, "ENUM"},
+    {DUCKDB_TYPE_SQLNULL, "NULL"},
 };
 
 static bool struct_name(duckdb_logical_type type, struct hw_buf *out)
@@ -71,7 +84,8 @@ bool hw_sql_type_name(duckdb_logical_type type, struct hw_buf *out)
         return true;
     }
     if (id == DUCKDB_TYPE_LIST || id == DUCKDB_TYPE_ARRAY) {
-        SCOPED_TYPE child = id == DUCKDB_TYPE_LIST ? duck->list_type_child_type(type) : duck->array_type_child_type(type);
+        SCOPED_TYPE child =
+            id == DUCKDB_TYPE_LIST ? duck->list_type_child_type(type) : duck->array_type_child_type(type);
         ok = hw_sql_type_name(child, out);
         if (id == DUCKDB_TYPE_LIST)
             hw_buf_add_str(out, "[]");
@@ -104,7 +118,7 @@ bool hw_sql_type_name(duckdb_logical_type type, struct hw_buf *out)
     return false;
 }
 
-/* --- Scalars ------------------------------------------------------------------------------------------------------------------- */
+/* --- Scalars ------------------------------------------------------------------------------------------------------- */
 static const char *uint128_text(unsigned __int128 value, char buffer[48])
 {
     char *p = buffer + 47;
@@ -188,8 +202,9 @@ static void add_date(struct hw_buf *out, int32_t day)
 
 static void add_interval(struct hw_buf *out, const duckdb_interval *value)
 {
-    hw_buf_printf(out, "\"P%dM%dDT%s%" PRIu64 ".%06" PRIu64 "S\"", value->months, value->days, value->micros < 0 ? "-" : "",
-                  (uint64_t)llabs(value->micros) / 1000000, (uint64_t)llabs(value->micros) % 1000000);
+    hw_buf_printf(out, "\"P%dM%dDT%s%" PRIu64 ".%06" PRIu64 "S\"", value->months, value->days,
+                  value->micros < 0 ? "-" : "", (uint64_t)llabs(value->micros) / 1000000,
+                  (uint64_t)llabs(value->micros) % 1000000);
 }
 
 static void add_blob(struct hw_buf *out, const uint8_t *data, size_t size)
@@ -243,7 +258,8 @@ static void add_uuid(struct hw_buf *out, const duckdb_hugeint *value)
 {
     uint8_t bytes[16];
     char text[37];
-    unsigned __int128 bits = (unsigned __int128)hugeint(value) ^ ((unsigned __int128)1 << 127); /* kept so that it sorts */
+    unsigned __int128 bits =
+        (unsigned __int128)hugeint(value) ^ ((unsigned __int128)1 << 127); /* kept so that it sorts */
     for (int i = 0; i < 16; i++)
         bytes[i] = (uint8_t)(bits >> (120 - 8 * i));
     hw_uuid_format(bytes, text);
@@ -288,7 +304,8 @@ static void scalar_json(duckdb_vector vector, duckdb_logical_type type, duckdb_t
         add_int128(out, hugeint(&((const duckdb_hugeint *)data)[row]), 0);
         break;
     case DUCKDB_TYPE_UHUGEINT:
-        hw_buf_printf(out, "\"%s\"", uint128_text((unsigned __int128)hugeint(&((const duckdb_hugeint *)data)[row]), buffer));
+        hw_buf_printf(out, "\"%s\"",
+                      uint128_text((unsigned __int128)hugeint(&((const duckdb_hugeint *)data)[row]), buffer));
         break;
     case DUCKDB_TYPE_FLOAT:
         add_double(out, (double)((const float *)data)[row], true);
@@ -343,7 +360,7 @@ static void scalar_json(duckdb_vector vector, duckdb_logical_type type, duckdb_t
     }
 }
 
-/* --- Nested -------------------------------------------------------------------------------------------------------------------- */
+/* --- Nested -------------------------------------------------------------------------------------------------------- */
 static void list_json(duckdb_vector vector, duckdb_logical_type type, duckdb_type id, idx_t row, struct hw_buf *out)
 {
     const struct hw_duckdb_api *duck = hw_duckdb();
@@ -422,7 +439,7 @@ void hw_sql_value_json(duckdb_vector vector, duckdb_logical_type type, idx_t row
         scalar_json(vector, type, id, row, out);
 }
 
-/* --- Iceberg's types ----------------------------------------------------------------------------------------------------------- */
+/* --- Iceberg's types ----------------------------------------------------------------------------------------------- */
 static bool iceberg_nested(yyjson_val *type, struct hw_buf *out)
 {
     const char *kind = hw_json_str(type, "type");
@@ -446,8 +463,7 @@ static bool iceberg_nested(yyjson_val *type, struct hw_buf *out)
     yyjson_val *field;
     ok = true;
     hw_buf_add_str(out, "STRUCT(");
-    yyjson_arr_foreach(yyjson_obj_get(type, "fields"), i, max, field)
-    {
+    yyjson_arr_foreach(yyjson_obj_get(type, "fields"), i, max, field) {
         const char *name = hw_json_str(field, "name");
         if (i)
             hw_buf_add_str(out, ", ");
@@ -463,10 +479,10 @@ bool hw_sql_iceberg_type(yyjson_val *type, struct hw_buf *out, bool *nested)
 {
     static const struct {
         const char *iceberg, *duckdb;
-    } names[] = {{"boolean", "BOOLEAN"},     {"int", "INTEGER"},   {"long", "BIGINT"},
-                 {"float", "FLOAT"},         {"double", "DOUBLE"}, {"date", "DATE"},
+    } names[] = {{"boolean", "BOOLEAN"},     {"int", "INTEGER"},    {"long", "BIGINT"},
+                 {"float", "FLOAT"},         {"double", "DOUBLE"},  {"date", "DATE"},
                  {"time", "TIME"},           {"string", "VARCHAR"}, {"uuid", "UUID"},
-                 {"timestamp", "TIMESTAMP"}, {"binary", "BLOB"},   {"timestamptz", "TIMESTAMP WITH TIME ZONE"}};
+                 {"timestamp", "TIMESTAMP"}, {"binary", "BLOB"},    {"timestamptz", "TIMESTAMP WITH TIME ZONE"}};
     *nested = yyjson_is_obj(type);
     if (*nested)
         return iceberg_nested(type, out);
@@ -480,7 +496,8 @@ bool hw_sql_iceberg_type(yyjson_val *type, struct hw_buf *out, bool *nested)
             return true;
         }
     }
-    if (sscanf(name, "decimal(%u,%u)", &precision, &scale) == 2 || sscanf(name, "decimal(%u, %u)", &precision, &scale) == 2) {
+    if (sscanf(name, "decimal(%u,%u)", &precision, &scale) == 2 ||
+        sscanf(name, "decimal(%u, %u)", &precision, &scale) == 2) {
         hw_buf_printf(out, "DECIMAL(%u,%u)", precision, scale);
         return precision <= 38 && scale <= precision;
     }

@@ -1,5 +1,5 @@
-/* Avro container files of any bytes: read as rows, as a manifest and as a manifest list. What is read as a manifest must survive
- * being written and read again. */
+/* Avro container files of any bytes: read as rows, as a manifest and as a manifest list. What is read as a manifest
+ * must survive being written and read again. */
 #include "warehouse/avro.h"
 #include "warehouse/manifest.h"
 
@@ -22,8 +22,11 @@ static void walk(const uint8_t *data, size_t size)
 
 static void rewrite(const struct hw_data_files *files)
 {
-    const struct hw_manifest_context context = {.schema_json = "{}", .spec_json = "[]", .partitioned = true,
-                                                .partition_name = "day", .partition_field_id = 1000};
+    const struct hw_manifest_context context = {.schema_json = "{}",
+                                                .spec_json = "[]",
+                                                .partitioned = true,
+                                                .partition_name = "day",
+                                                .partition_field_id = 1000};
     struct hw_buf out = {0};
     struct hw_data_files again = {0};
     struct hw_err err;

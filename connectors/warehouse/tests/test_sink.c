@@ -42,7 +42,8 @@ static int set_up(void **state)
     snprintf(uri, sizeof(uri), "http://127.0.0.1:%d", number);
     const char *const sets[] = {data, port, NULL};
     task.data_dir = folder;
-    if (hw_settings_load(sections, NULL, sets, &settings, &faults, &err) < 0 || hw_catalog_role.start(settings, &catalog, &err) < 0)
+    if (hw_settings_load(sections, NULL, sets, &settings, &faults, &err) < 0 ||
+        hw_catalog_role.start(settings, &catalog, &err) < 0)
         fail_msg("%s", err.text);
     return 0;
 }
@@ -66,11 +67,15 @@ static struct hw_config *config_of(const char *table, const char *interval)
 
 static struct hw_record event(int partition, int64_t offset, char buffer[256])
 {
-    int size = snprintf(buffer, 256,
-                        "{\"metadata\":{\"id\":\"%d-%lld\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"1\"},"
-                        "\"payload\":{\"n\":%lld},\"event_name\":\"e\"}",
-                        partition, (long long)offset, (long long)offset);
-    return (struct hw_record){.topic = "t", .partition = partition, .offset = offset, .timestamp_ms = 1795000000000,
+    int size =
+        snprintf(buffer, 256,
+                 "{\"metadata\":{\"id\":\"%d-%lld\",\"timestamp\":\"2026-11-20T20:00:00.000000Z\",\"version\":\"1\"},"
+                 "\"payload\":{\"n\":%lld},\"event_name\":\"e\"}",
+                 partition, (long long)offset, (long long)offset);
+    return (struct hw_record){.topic = "t",
+                              .partition = partition,
+                              .offset = offset,
+                              .timestamp_ms = 1795000000000,
                               .value = {(const uint8_t *)buffer, (size_t)size}};
 }
 
@@ -211,7 +216,8 @@ static void validation_names_table_and_catalog(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offsets_come_from_the_table), cmocka_unit_test(a_zombie_is_told),
+        cmocka_unit_test(offsets_come_from_the_table),
+        cmocka_unit_test(a_zombie_is_told),
         cmocka_unit_test(bad_records_are_named_and_nothing_of_their_batch_is_put),
         cmocka_unit_test(validation_names_table_and_catalog),
     };

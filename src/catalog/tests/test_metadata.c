@@ -24,10 +24,11 @@ static yyjson_doc *parse(const char *json)
 static yyjson_mut_doc *make(void)
 {
     HW_CLEANUP(hw_json_freep)
-    yyjson_doc *request = parse("{\"name\":\"t\",\"schema\":{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"a\",\"type\":\"long\"},"
-                                "{\"id\":2,\"name\":\"l\",\"type\":{\"type\":\"list\",\"element-id\":7,\"element\":\"string\"}}]},"
-                                "\"partition-spec\":{\"fields\":[{\"source-id\":1,\"transform\":\"identity\",\"name\":\"a\"}]},"
-                                "\"properties\":{\"k\":\"v\",\"format-version\":\"2\"}}");
+    yyjson_doc *request =
+        parse("{\"name\":\"t\",\"schema\":{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"a\",\"type\":\"long\"},"
+              "{\"id\":2,\"name\":\"l\",\"type\":{\"type\":\"list\",\"element-id\":7,\"element\":\"string\"}}]},"
+              "\"partition-spec\":{\"fields\":[{\"source-id\":1,\"transform\":\"identity\",\"name\":\"a\"}]},"
+              "\"properties\":{\"k\":\"v\",\"format-version\":\"2\"}}");
     yyjson_mut_doc *doc = NULL;
     struct hw_err err = {0};
     if (hw_metadata_create(yyjson_doc_get_root(request), "file:///w/t", uuid, 1000, &doc, &err) < 0)
@@ -46,8 +47,15 @@ static char *text_of(const yyjson_mut_doc *doc)
 static void created_metadata_is_whole(void **state)
 {
     static const char *const parts[] = {
-        "\"format-version\":2", "\"last-column-id\":7", "\"last-partition-id\":1000", "\"field-id\":1000", "\"order-id\":0",
-        "\"current-snapshot-id\":-1", "\"properties\":{\"k\":\"v\"}", "\"table-uuid\":\"0b2d9f7e", "\"last-updated-ms\":1000",
+        "\"format-version\":2",
+        "\"last-column-id\":7",
+        "\"last-partition-id\":1000",
+        "\"field-id\":1000",
+        "\"order-id\":0",
+        "\"current-snapshot-id\":-1",
+        "\"properties\":{\"k\":\"v\"}",
+        "\"table-uuid\":\"0b2d9f7e",
+        "\"last-updated-ms\":1000",
     };
     yyjson_mut_doc *doc = make();
     const char *text = text_of(doc);
@@ -59,7 +67,8 @@ static void created_metadata_is_whole(void **state)
 
 static void bad_create_requests_are_refused(void **state)
 {
-    static const char *const requests[] = {"{}", "{\"schema\":{}}", "{\"schema\":{\"fields\":[]},\"properties\":{\"format-version\":\"3\"}}"};
+    static const char *const requests[] = {"{}", "{\"schema\":{}}",
+                                           "{\"schema\":{\"fields\":[]},\"properties\":{\"format-version\":\"3\"}}"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(requests); i++) {
         yyjson_doc *request = parse(requests[i]);
         yyjson_mut_doc *doc = NULL;
@@ -73,30 +82,34 @@ static void bad_create_requests_are_refused(void **state)
 /* outcome: 0 applied, 1 conflict, -1 refused; then a piece of the result (or of the error). */
 static void updates_are_applied_or_refused(void **state)
 {
-#define SNAPSHOT(id, sequence, more)                                                                                           \
-    "{\"action\":\"add-snapshot\",\"snapshot\":{\"snapshot-id\":" id ",\"sequence-number\":" sequence                          \
+#define SNAPSHOT(id, sequence, more)                                                                                   \
+    "{\"action\":\"add-snapshot\",\"snapshot\":{\"snapshot-id\":" id ",\"sequence-number\":" sequence                  \
     ",\"timestamp-ms\":5000,\"manifest-list\":\"file:///m\",\"summary\":{\"operation\":\"append\"}" more "}}"
 #define MAIN(id) "{\"action\":\"set-snapshot-ref\",\"ref-name\":\"main\",\"type\":\"branch\",\"snapshot-id\":" id "}"
-#define TAG(id) "{\"action\":\"set-snapshot-ref\",\"ref-name\":\"x\",\"type\":\"tag\",\"snapshot-id\":" id "}"
+#define TAG(id)  "{\"action\":\"set-snapshot-ref\",\"ref-name\":\"x\",\"type\":\"tag\",\"snapshot-id\":" id "}"
     static const struct {
         const char *updates;
         int outcome;
         const char *piece;
     } cases[] = {
         {"[]", 0, "\"last-updated-ms\":2000"},
-        {"[" SNAPSHOT("9007199254740993", "1", "") "," MAIN("9007199254740993") "]", 0, "\"current-snapshot-id\":9007199254740993"},
-        {"[" SNAPSHOT("3", "1", "") "," MAIN("3") "]", 0, "\"snapshot-log\":[{\"timestamp-ms\":5000,\"snapshot-id\":3}]"},
+        {"[" SNAPSHOT("9007199254740993", "1", "") "," MAIN("9007199254740993") "]", 0,
+         "\"current-snapshot-id\":9007199254740993"},
+        {"[" SNAPSHOT("3", "1", "") "," MAIN("3") "]", 0,
+         "\"snapshot-log\":[{\"timestamp-ms\":5000,\"snapshot-id\":3}]"},
         {"[" SNAPSHOT("3", "1", "") "," SNAPSHOT("3", "2", "") "]", 1, "already"},
         {"[" SNAPSHOT("3", "1", "") "," SNAPSHOT("4", "1", ",\"parent-snapshot-id\":3") "]", 1, "sequence"},
-        {"[" SNAPSHOT("3", "1", "") "," SNAPSHOT("4", "2", "") "," MAIN("4") "," TAG("3")
-             ",{\"action\":\"remove-snapshots\",\"snapshot-ids\":[3]}]",
+        {"[" SNAPSHOT("3", "1", "") "," SNAPSHOT("4", "2", "") "," MAIN("4") "," TAG(
+             "3") ",{\"action\":\"remove-snapshots\",\"snapshot-ids\":[3]}]",
          0, "\"refs\":{\"main\":{\"snapshot-id\":4,\"type\":\"branch\"}}"},
-        {"[" SNAPSHOT("3", "1", "") "," MAIN("3") ",{\"action\":\"remove-snapshots\",\"snapshot-ids\":[3]}]", -1, "current"},
+        {"[" SNAPSHOT("3", "1", "") "," MAIN("3") ",{\"action\":\"remove-snapshots\",\"snapshot-ids\":[3]}]", -1,
+         "current"},
         {"[" SNAPSHOT("3", "1", "") "," MAIN("3") ",{\"action\":\"remove-snapshot-ref\",\"ref-name\":\"main\"}]", 0,
          "\"current-snapshot-id\":-1"},
         {"[" MAIN("3") "]", -1, "unknown snapshot"},
         {"[{\"action\":\"add-snapshot\",\"snapshot\":{\"snapshot-id\":1}}]", -1, "lacks"},
-        {"[{\"action\":\"set-properties\",\"updates\":{\"k\":\"w\",\"n\":\"1\"}}]", 0, "\"properties\":{\"k\":\"w\",\"n\":\"1\"}"},
+        {"[{\"action\":\"set-properties\",\"updates\":{\"k\":\"w\",\"n\":\"1\"}}]", 0,
+         "\"properties\":{\"k\":\"w\",\"n\":\"1\"}"},
         {"[{\"action\":\"set-properties\",\"updates\":{\"k\":1}}]", -1, "k is not a string"},
         {"[{\"action\":\"remove-properties\",\"removals\":[\"k\",\"none\"]}]", 0, "\"properties\":{}"},
         {"[{\"action\":\"add-schema\",\"schema\":{\"fields\":[{\"id\":12,\"name\":\"z\",\"type\":\"int\"}]}},"
@@ -112,7 +125,8 @@ static void updates_are_applied_or_refused(void **state)
         {"[{\"action\":\"remove-partition-specs\",\"spec-ids\":[0]}]", -1, "default spec"},
         {"[{\"action\":\"assign-uuid\",\"uuid\":\"3b2d9f7e-2a64-4e0c-9a68-3f0b5a1c7d10\"}]", -1, "cannot be changed"},
         {"[{\"action\":\"upgrade-format-version\",\"format-version\":3}]", -1, "format-version 3"},
-        {"[{\"action\":\"set-statistics\",\"snapshot-id\":3,\"statistics\":{\"snapshot-id\":3}}]", 0, "\"statistics\":[{\"snapshot-id\":3}]"},
+        {"[{\"action\":\"set-statistics\",\"snapshot-id\":3,\"statistics\":{\"snapshot-id\":3}}]", 0,
+         "\"statistics\":[{\"snapshot-id\":3}]"},
         {"[{\"action\":\"dance\"}]", -1, "\"dance\""},
         {"[7]", -1, "not known"},
         {"7", -1, "list of updates"},
@@ -194,7 +208,7 @@ static void metadata_log_keeps_the_newest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(created_metadata_is_whole),   cmocka_unit_test(bad_create_requests_are_refused),
+        cmocka_unit_test(created_metadata_is_whole),      cmocka_unit_test(bad_create_requests_are_refused),
         cmocka_unit_test(updates_are_applied_or_refused), cmocka_unit_test(requirements_are_checked),
         cmocka_unit_test(metadata_log_keeps_the_newest),
     };

@@ -64,7 +64,8 @@ static void tables_swap_only_from_where_they_are(void **state)
     assert_int_equal(hw_store_namespace_create(store, "n", NULL, 0, &err), 0);
     assert_int_equal(hw_store_table_create(store, "n", "t", "file:1", &err), 0);
     assert_int_equal(hw_store_table_create(store, "n", "t", "file:1", &err), HW_STORE_EXISTS);
-    assert_int_equal(hw_store_swap_all(store, swaps, 2, &err), HW_STORE_CHANGED); /* u is missing: t must not move either */
+    assert_int_equal(hw_store_swap_all(store, swaps, 2, &err),
+                     HW_STORE_CHANGED); /* u is missing: t must not move either */
     assert_int_equal(hw_store_table_get(store, "n", "t", &location, &err), 0);
     assert_string_equal(location, "file:1");
     free(location);

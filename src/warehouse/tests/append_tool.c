@@ -15,7 +15,8 @@ static int append(struct hw_table_appender *appender, const char *topic, int32_t
     for (int64_t offset = from; offset < to; offset++) {
         char id[64], payload[128];
         snprintf(id, sizeof(id), "%s-%d-%" PRId64, topic, partition, offset);
-        int size = snprintf(payload, sizeof(payload), "{\"package\":\"p%" PRId64 "\",\"n\":%" PRId64 ",\"ü\":null}", offset % 7, offset);
+        int size = snprintf(payload, sizeof(payload), "{\"package\":\"p%" PRId64 "\",\"n\":%" PRId64 ",\"ü\":null}",
+                            offset % 7, offset);
         const struct hw_table_row row = {.id = id,
                                          .version = "1",
                                          .event_name = topic,
@@ -72,7 +73,8 @@ int main(int argc, char **argv)
 {
     if (argc < 8)
         return 2;
-    const struct hw_table_options options = {.catalog_uri = argv[1], .table = argv[2], .writer = argv[3], .scratch_dir = "/tmp"};
+    const struct hw_table_options options = {
+        .catalog_uri = argv[1], .table = argv[2], .writer = argv[3], .scratch_dir = "/tmp"};
     struct hw_table_appender *appender = NULL;
     struct hw_err err = {0};
     int result = hw_table_appender_open(&options, &appender, &err);

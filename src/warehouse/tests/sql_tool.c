@@ -1,4 +1,5 @@
-/* Runs SQL from the command line, for integration tests: sql_tool CATALOG_URI STATEMENT [TIMEOUT_MS [MAX_ROWS]]; "tables" lists. */
+/* Runs SQL from the command line, for integration tests: sql_tool CATALOG_URI STATEMENT [TIMEOUT_MS [MAX_ROWS]];
+ * "tables" lists. */
 #include "warehouse/warehouse.h"
 
 #include <stdio.h>
@@ -14,7 +15,8 @@ int main(int argc, char **argv)
     const struct hw_sql_options options = {.catalog_uri = argv[1],
                                            .timeout_ms = argc > 3 ? atoi(argv[3]) : 0,
                                            .max_rows = argc > 4 ? (size_t)atoi(argv[4]) : 0};
-    int result = strcmp(argv[2], "tables") == 0 ? hw_tables_list(argv[1], &out, &err) : hw_sql_run(&options, argv[2], &out, &err);
+    int result = strcmp(argv[2], "tables") == 0 ? hw_tables_list(argv[1], &out, &err)
+                                                : hw_sql_run(&options, argv[2], &out, &err);
     if (result < 0)
         fprintf(stderr, "%s: %s\n", hw_err_kind_name(err.kind), err.text);
     else

@@ -128,7 +128,8 @@ static void unknown_codec_is_named(void **state)
     struct hw_err err = {0};
     write_rows(&file, false, 1);
     uint8_t *codec = memmem(file.out.data, file.out.size, "null", 4);
-    for (uint8_t *p = file.out.data; (p = memmem(p, file.out.size - (size_t)(p - file.out.data), "avro.codec", 10)); p++)
+    for (uint8_t *p = file.out.data; (p = memmem(p, file.out.size - (size_t)(p - file.out.data), "avro.codec", 10));
+         p++)
         codec = p + 11;
     memcpy(codec, "zstd", 4);
     assert_int_equal(hw_avro_open(file.out.data, file.out.size, &reader, &err), -1);
@@ -136,9 +137,14 @@ static void unknown_codec_is_named(void **state)
     hw_avro_done(&file);
 }
 
-/* --- Manifests ----------------------------------------------------------------------------------------------------------------- */
-static const struct hw_manifest_context context = {.schema_json = "{}", .spec_json = "[]", .schema_id = 3, .spec_id = 2,
-                                                   .partitioned = true, .partition_name = "event_ts_day", .partition_field_id = 1000};
+/* --- Manifests ----------------------------------------------------------------------------------------------------- */
+static const struct hw_manifest_context context = {.schema_json = "{}",
+                                                   .spec_json = "[]",
+                                                   .schema_id = 3,
+                                                   .spec_id = 2,
+                                                   .partitioned = true,
+                                                   .partition_name = "event_ts_day",
+                                                   .partition_field_id = 1000};
 
 static void manifest_reads_back(void **state)
 {
@@ -149,12 +155,25 @@ static void manifest_reads_back(void **state)
     struct hw_manifest summary = {0};
     for (int i = 0; i < 3; i++) {
         struct hw_data_file *file = hw_data_files_add(&files);
-        *file = (struct hw_data_file){.status = i == 2 ? HW_ENTRY_EXISTING : HW_ENTRY_ADDED, .snapshot_id = 7, .sequence = i == 2 ? 5 : -1,
-                                      .file_sequence = -1, .format = "PARQUET", .has_day = i != 1, .day = -3 + i, .records = 10 + i,
-                                      .bytes = 100, .column_count = 1};
+        *file = (struct hw_data_file){.status = i == 2 ? HW_ENTRY_EXISTING : HW_ENTRY_ADDED,
+                                      .snapshot_id = 7,
+                                      .sequence = i == 2 ? 5 : -1,
+                                      .file_sequence = -1,
+                                      .format = "PARQUET",
+                                      .has_day = i != 1,
+                                      .day = -3 + i,
+                                      .records = 10 + i,
+                                      .bytes = 100,
+                                      .column_count = 1};
         file->path = strdup("file:///a/b.parquet");
-        file->columns[0] = (struct hw_column_facts){.id = 8, .size_bytes = -1, .values = 10, .nulls = 0, .lower = "\1", .lower_size = 8,
-                                                    .upper = "\2", .upper_size = 8};
+        file->columns[0] = (struct hw_column_facts){.id = 8,
+                                                    .size_bytes = -1,
+                                                    .values = 10,
+                                                    .nulls = 0,
+                                                    .lower = "\1",
+                                                    .lower_size = 8,
+                                                    .upper = "\2",
+                                                    .upper_size = 8};
     }
     assert_int_equal(hw_manifest_write(&context, &files, &out, &err), 0);
     assert_int_equal(hw_manifest_read(out.data, out.size, &again, &own, &err), 0);
@@ -199,8 +218,9 @@ static void manifest_reads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_rows_read_back), cmocka_unit_test(damage_is_survived), cmocka_unit_test(bombs_are_refused),
-        cmocka_unit_test(unknown_codec_is_named), cmocka_unit_test(manifest_reads_back),
+        cmocka_unit_test(written_rows_read_back), cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(bombs_are_refused),      cmocka_unit_test(unknown_codec_is_named),
+        cmocka_unit_test(manifest_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,8 @@ static void locations_become_paths(void **state)
 {
     static const struct {
         const char *uri, *path;
-    } cases[] = {{"file:///a/b", "/a/b"}, {"file:/a", "/a"}, {"/a", "/a"}, {"s3://x/y", NULL}, {"file://host/a", NULL}, {"a", NULL}};
+    } cases[] = {{"file:///a/b", "/a/b"}, {"file:/a", "/a"},       {"/a", "/a"},
+                 {"s3://x/y", NULL},      {"file://host/a", NULL}, {"a", NULL}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         const char *path = NULL;
         struct hw_err err;
@@ -100,15 +101,19 @@ static void offsets_are_found(void **state)
         int64_t expected;
     } cases[] = {
         {"\"current-snapshot-id\":-1,\"snapshots\":[]", -1},
-        {"\"current-snapshot-id\":1,\"snapshots\":[{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{\\\"0\\\":4}}\"}}]", 4},
-        {"\"current-snapshot-id\":2,\"snapshots\":[{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{\\\"0\\\":4}}\"}},"
+        {"\"current-snapshot-id\":1,\"snapshots\":[{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{"
+         "\\\"0\\\":4}}\"}}]",
+         4},
+        {"\"current-snapshot-id\":2,\"snapshots\":[{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{"
+         "\\\"0\\\":4}}\"}},"
          "{\"snapshot-id\":2,\"parent-snapshot-id\":1,\"summary\":{\"operation\":\"append\"}}]",
          4},
         {"\"current-snapshot-id\":2,\"refs\":{\"highway.w\":{\"snapshot-id\":1,\"type\":\"tag\"}},\"snapshots\":["
          "{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{\\\"0\\\":9}}\"}},"
          "{\"snapshot-id\":2,\"parent-snapshot-id\":77,\"summary\":{\"operation\":\"append\"}}]",
          9},
-        {"\"current-snapshot-id\":2,\"snapshots\":[{\"snapshot-id\":2,\"parent-snapshot-id\":1,\"summary\":{\"highway.offsets.v\":\"{}\"}},"
+        {"\"current-snapshot-id\":2,\"snapshots\":[{\"snapshot-id\":2,\"parent-snapshot-id\":1,\"summary\":{\"highway."
+         "offsets.v\":\"{}\"}},"
          "{\"snapshot-id\":1,\"summary\":{\"highway.offsets.w\":\"{\\\"t\\\":{\\\"0\\\":4}}\"}}]",
          -1},
     };
@@ -119,7 +124,8 @@ static void offsets_are_found(void **state)
         yyjson_doc *doc = NULL;
         struct hw_err err = {0};
         hw_buf_printf(&json,
-                      "{\"metadata\":{\"table-uuid\":\"u\",\"location\":\"file:///x\",\"current-schema-id\":0,\"default-spec-id\":0,"
+                      "{\"metadata\":{\"table-uuid\":\"u\",\"location\":\"file:///"
+                      "x\",\"current-schema-id\":0,\"default-spec-id\":0,"
                       "\"schemas\":[{\"schema-id\":0}],\"partition-specs\":[{\"spec-id\":0}],%s}}",
                       cases[i].metadata);
         assert_int_equal(hw_json_parse(json.data, json.size, &doc, &err), 0);
@@ -135,7 +141,9 @@ static void offsets_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_names_are_checked), cmocka_unit_test(locations_become_paths), cmocka_unit_test(offsets_read_back),
+        cmocka_unit_test(table_names_are_checked),
+        cmocka_unit_test(locations_become_paths),
+        cmocka_unit_test(offsets_read_back),
         cmocka_unit_test(offsets_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,10 +90,13 @@ void hw_dispatch(struct hw_request *request);
 HW_MUST_CHECK int hw_flusher_start(struct hw_broker *broker, struct hw_err *err);
 void hw_flusher_kick(struct hw_broker *broker); /* hands over what is dirty if the flusher is idle */
 void hw_flusher_finish(void *broker);           /* broker thread: ends the loop once everything is synced and answered */
+void hw_broker_maybe_end(struct hw_broker *broker);
 void hw_flusher_stop(struct hw_broker *broker); /* joins */
 
 /* cleaner.c */
 void hw_cleaner_look(struct hw_broker *broker); /* begins a compaction where one is due */
+void hw_cleaner_cancel(struct hw_broker *broker);
+bool hw_cleaner_busy(const struct hw_broker *broker);
 void hw_cleaner_stop(struct hw_broker *broker);
 
 /* api_*.c: handlers, one per request key */

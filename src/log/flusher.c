@@ -145,8 +145,7 @@ static void finish(void *arg)
     free(job);
     hw_fetch_run_ready(broker);
     hw_flusher_kick(broker);
-    if (broker->stopping && !broker->flusher->busy)
-        hw_loop_stop(broker->loop);
+    hw_broker_maybe_end(broker);
 }
 
 static void *flusher_main(void *arg)
@@ -207,8 +206,14 @@ void hw_flusher_finish(void *arg)
 {
     struct hw_broker *broker = arg;
     broker->stopping = true;
+    hw_cleaner_cancel(broker);
     hw_flusher_kick(broker);
-    if (!broker->flusher->busy)
+    hw_broker_maybe_end(broker);
+}
+
+void hw_broker_maybe_end(struct hw_broker *broker)
+{
+    if (broker->stopping && !broker->flusher->busy && !hw_cleaner_busy(broker))
         hw_loop_stop(broker->loop);
 }
 

@@ -149,8 +149,55 @@ def test_a_flipped_bit_after_a_crash_is_reported_with_file_and_position(log):
     keys = [int(k) for _, _, k, _ in read_all(log, "flip")]
     assert 150 <= len(keys) < 200 and keys == sorted(keys)  # only the batch with the flipped bit is missing
     said = log.said()
-    assert "damaged batch" in said and str(segment) in said and "position=" in said
+    assert "damaged batch taken out" in said and str(segment) in said and "position=" in said
     assert list(log.partition_dir("flip").glob("*.log.damaged-*"))
+
+
+def test_compaction_keeps_the_last_value_of_each_key_also_across_kill_9(tmp_path):
+    log = Log(tmp_path / "data", "log.log.cleaner.backoff.ms=200").start()
+    admin = AdminClient({"bootstrap.servers": log.bootstrap})
+    admin.create_topics([NewTopic("state", 1, 1, config={"cleanup.policy": "compact", "segment.bytes": "50000", "delete.retention.ms": "0"})])["state"].result()
+    producer = Producer({"bootstrap.servers": log.bootstrap, "linger.ms": 1, "batch.num.messages": 100, "compression.type": "lz4"})
+    for round_ in range(40):
+        for key in range(100):
+            producer.produce("state", key=f"k{key}", value=None if key == 7 and round_ == 20 else os.urandom(100).hex() + f" {round_}" if key != 7 or round_ < 20 else None)
+        producer.flush(10)
+        if round_ in (15, 30):
+            log.kill()
+            log.start()
+    deadline = time.monotonic() + 20
+    while log.said().count("INFO log: compacted") < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    rows = read_all(log, "state")
+    assert len(rows) < 2000, "compaction removed little"
+    last = {key: value for _, _, key, value in rows}
+    assert all(last[f"k{key}".encode()].endswith(b" 39") for key in range(100) if key != 7)
+    assert last.get(b"k7") is None
+    offsets = [offset for _, offset, _, _ in rows]
+    assert offsets == sorted(set(offsets))
+    log.kill()
+    log.start()
+    assert {key: value for _, _, key, value in read_all(log, "state")} == last or b"k7" in last
+    log.stop()
+
+
+def test_old_segments_are_dropped_by_size(tmp_path):
+    log = Log(tmp_path / "data", "log.log.retention.check.interval.ms=200").start()
+    admin = AdminClient({"bootstrap.servers": log.bootstrap})
+    admin.create_topics([NewTopic("short", 1, 1, config={"segment.bytes": "20000", "retention.bytes": "60000"})])["short"].result()
+    fill(log, "short", 20000)
+    deadline = time.monotonic() + 10
+    while "segment dropped" not in log.said() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    consumer = Consumer({"bootstrap.servers": log.bootstrap, "group.id": "x"})
+    low, high = consumer.get_watermark_offsets(TopicPartition("short", 0), timeout=10)
+    consumer.close()
+    assert 0 < low < high == 20000
+    log.kill()
+    log.start()
+    log.stop()
 
 
 def test_a_start_takes_little_time(log):

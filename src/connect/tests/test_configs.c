@@ -105,7 +105,6 @@ static void bad_records_are_ignored_with_a_reason(void **state)
         {"connector-c", "{\"properties\":{\"a\":{}}}"},
         {"task-c-x", "{\"properties\":{}}"},
         {"task-c-99999", "{\"properties\":{}}"},
-        {"task-c--1", "{\"properties\":{}}"},
         {"task-0", "{\"properties\":{}}"},
         {"commit-c", "{}"},
         {"commit-c", "{\"tasks\":-1}"},

@@ -250,8 +250,10 @@ static int load_batch(struct hw_broker *broker, const uint8_t *bytes, const stru
     while (!(info->attributes & HW_BATCH_CONTROL) && (result = hw_batch_records_next(&records, &record, err)) != 0) {
         if (result < 0)
             return result;
+        if (!record.key.data)
+            continue;
         struct hw_arena arena = {.limit = 64u << 20};
-        struct hw_kafka_reader key = {record.key.data, record.key.data + record.key.size, record.key.data == NULL};
+        struct hw_kafka_reader key = {record.key.data, record.key.data + record.key.size, false};
         int16_t kind = hw_kafka_read_i16(&key);
         if (!key.failed && (kind == 0 || kind == 1))
             load_offset(broker, &key, record.value, &arena);

@@ -53,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!in.failed && hw_kafka_decode(schema, version, flexible, &in, &arena, value, &err) == 0) {
         /* What was understood can be said again, and is understood as the same. */
         struct hw_buf first = {0}, second = {0};
+        hw_buf_reserve(&first, 1); /* a message without fields is empty, not null */
+        hw_buf_reserve(&second, 1);
         struct hw_kafka_writer one = {.out = &first}, two = {.out = &second};
         struct hw_arena other = {0};
         void *back = hw_arena_alloc(&other, schema->size);

@@ -48,6 +48,8 @@ static void open_store(struct hw_flows *flows) {
                 flows->store = store;
                 hw_info("flows are read", hw_kv_i("count", (int64_t)flows->map.count));
                 pthread_mutex_unlock(&flows->lock);
+                if (flows->options.on_ready)
+                    flows->options.on_ready(flows->options.on_ready_arg);
                 return;
             }
             if (!told)

@@ -16,6 +16,8 @@ struct hw_flows_options {
     const struct hw_settings *settings;
     struct hw_topics *topics;
     const char *connect_uri, *catalog_uri;
+    void (*on_ready)(void *arg); /* once, on the watcher's thread, when the specs are read */
+    void *on_ready_arg;
 };
 HW_MUST_CHECK int hw_flows_start(const struct hw_flows_options *options, struct hw_flows **out_flows, struct hw_err *err);
 struct hw_flows *hw_flows_stop(struct hw_flows *flows);

@@ -264,7 +264,7 @@ static void preview_rows(struct planning *p, const char *topic, yyjson_mut_val *
         return;
     int partitions = view.partitions;
     hw_topic_view_done(&view);
-    if (hw_sample_read(p->admin->settings, topic, partitions, PREVIEW_ROWS, 5000, &sample, &err) < 0)
+    if (hw_sample_read(p->admin->settings, hw_topics_client(p->admin->topics), topic, partitions, PREVIEW_ROWS, 5000, &sample, &err) < 0)
         return;
     for (size_t i = 0; i < sample.count && yyjson_mut_arr_size(rows) < PREVIEW_ROWS; i++) {
         const struct hw_sample_event *event = &sample.events[i];

@@ -78,6 +78,15 @@ static void stop(void *self) {
     free(admin);
 }
 
+/* /health turns 200 once flows can be read and changed. The watcher's thread may come before or after the server is there: whichever of
+ * the two is second opens the door. */
+static void open_door(void *arg) {
+    struct hw_admin *admin = arg;
+    struct hw_http_server *server = __atomic_load_n(&admin->server, __ATOMIC_ACQUIRE);
+    if (server)
+        hw_http_server_set_ready(server, true, NULL);
+}
+
 static int start_parts(struct hw_admin *admin, const struct hw_settings *settings, struct hw_err *err) {
     const struct hw_config *config = hw_settings_section(settings, "admin");
     HW_CLEANUP(hw_freep) char *logs = hw_xasprintf("%s/logs", hw_settings_data_dir(settings));
@@ -85,7 +94,8 @@ static int start_parts(struct hw_admin *admin, const struct hw_settings *setting
     admin->access = hw_access_log_open(logs);
     HW_TRY(hw_topics_start(settings, &admin->topics, err));
     struct hw_flows_options flows = {
-        .settings = settings, .topics = admin->topics, .connect_uri = admin->connect_uri, .catalog_uri = admin->catalog_uri};
+        .settings = settings, .topics = admin->topics, .connect_uri = admin->connect_uri, .catalog_uri = admin->catalog_uri,
+        .on_ready = open_door, .on_ready_arg = admin};
     HW_TRY(hw_flows_start(&flows, &admin->flows, err));
     struct hw_http_server_options http = {.host = hw_config_str(config, "listen.host"),
                                           .port = hw_settings_port(settings, (int)hw_config_int(config, "listen.port")),
@@ -94,8 +104,13 @@ static int start_parts(struct hw_admin *admin, const struct hw_settings *setting
                                           .server_name = "admin",
                                           .routes = routes,
                                           .arg = admin};
-    HW_TRY(hw_http_server_start(&http, &admin->server, err));
-    hw_http_server_set_ready(admin->server, true, NULL);
+    struct hw_http_server *server;
+    HW_TRY(hw_http_server_start(&http, &server, err));
+    hw_http_server_set_ready(server, false, "waiting for Kafka to read the flows");
+    __atomic_store_n(&admin->server, server, __ATOMIC_RELEASE);
+    char why[200];
+    if (hw_flows_ready(admin->flows, why, sizeof why))
+        hw_http_server_set_ready(server, true, NULL);
     return 0;
 }
 

@@ -78,54 +78,78 @@ static int consumer_new(const struct hw_settings *settings, rd_kafka_t **out, st
     return 0;
 }
 
-int hw_sample_read(const struct hw_settings *settings, const char *topic, int partitions, size_t limit, int timeout_ms, struct hw_sample *out,
-                   struct hw_err *err) {
-    *out = (struct hw_sample){0};
-    partitions = HW_MIN(partitions, MAX_PARTITIONS);
-    rd_kafka_t *consumer;
-    HW_TRY(consumer_new(settings, &consumer, err));
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
-    for (int p = 0; p < partitions; p++)
-        rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_TAIL((int64_t)limit);
-    rd_kafka_assign(consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    size_t capacity = (size_t)partitions * limit, done = 0;
-    bool *at_end = hw_xcalloc((size_t)partitions, sizeof *at_end);
-    size_t *taken = hw_xcalloc((size_t)partitions, sizeof *taken);
-    int64_t until = hw_mono_ms() + timeout_ms;
+/* Where each partition's tail begins and where it ends now. Asked through a client that is connected already: a new consumer that
+ * looks for "the tail" itself first waits half a second for its connection. */
+struct tail {
+    int64_t end;
+    bool done;
+};
+
+static int find_tails(rd_kafka_t *client, const char *topic, int partitions, size_t limit, int64_t until_ms, struct tail *tails,
+                      rd_kafka_topic_partition_list_t *list, struct hw_err *err) {
+    for (int p = 0; p < partitions; p++) {
+        int64_t low = 0, high = 0, left = until_ms - hw_mono_ms();
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, p, &low, &high, (int)HW_MAX(left, (int64_t)1));
+        if (code)
+            return hw_err_set(err, HW_ERR_RETRY, (int)code, "topic %s, partition %d: %s", topic, p, rd_kafka_err2str(code));
+        tails[p] = (struct tail){.end = high, .done = high <= low};
+        if (!tails[p].done)
+            rd_kafka_topic_partition_list_add(list, topic, p)->offset = HW_MAX(low, high - (int64_t)limit);
+    }
+    return 0;
+}
+
+/* Reads until every tail is whole: at its last offset, or told "end of partition" (the last offsets may be gaps: compacted away,
+ * or marks of transactions). */
+static void read_tails(rd_kafka_t *consumer, struct tail *tails, int partitions, int left, int64_t until_ms, struct hw_sample *out) {
     size_t room = 0;
-    while (done < (size_t)partitions && hw_mono_ms() < until) {
+    while (left > 0 && hw_mono_ms() < until_ms) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
         if (!message)
             continue;
         int32_t p = message->partition;
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p >= 0 && p < partitions) {
-            done += !at_end[p];
-            at_end[p] = true;
-        } else if (!message->err && p >= 0 && p < partitions && !at_end[p] && out->count < capacity) {
+        bool known = p >= 0 && p < partitions && !tails[p].done;
+        bool ended = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (known && !message->err && message->offset < tails[p].end) {
             if (out->count == room) {
-                room = HW_MIN(HW_MAX(room * 2, (size_t)64), capacity);
+                room = HW_MAX(room * 2, (size_t)64);
                 out->events = hw_xrealloc(out->events, room * sizeof *out->events);
             }
             take(message, &out->events[out->count++]);
-            /* A busy partition has no end to wait for: its tail as it was when we began is enough. */
-            if (++taken[p] >= limit) {
-                done++;
-                at_end[p] = true;
-            }
+        }
+        if (known && (ended || (!message->err && message->offset + 1 >= tails[p].end))) {
+            tails[p].done = true;
+            left--;
         }
         rd_kafka_message_destroy(message);
     }
-    out->complete = done == (size_t)partitions;
-    free(at_end);
-    free(taken);
-    rd_kafka_consumer_close(consumer);
-    rd_kafka_destroy(consumer);
+    out->complete = left == 0;
+}
+
+int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic, int partitions, size_t limit, int timeout_ms,
+                   struct hw_sample *out, struct hw_err *err) {
+    *out = (struct hw_sample){0};
+    partitions = HW_MIN(partitions, MAX_PARTITIONS);
+    int64_t until_ms = hw_mono_ms() + timeout_ms;
+    HW_CLEANUP(hw_freep) struct tail *tails = hw_xcalloc((size_t)partitions, sizeof *tails);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    rd_kafka_t *consumer = NULL;
+    int result = find_tails(client, topic, partitions, limit, until_ms, tails, list, err);
+    out->complete = true;
+    if (result == 0 && list->cnt > 0)
+        result = consumer_new(settings, &consumer, err);
+    if (consumer) {
+        rd_kafka_assign(consumer, list);
+        read_tails(consumer, tails, partitions, list->cnt, until_ms, out);
+        rd_kafka_consumer_close(consumer);
+        rd_kafka_destroy(consumer);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
     if (out->count)
         qsort(out->events, out->count, sizeof *out->events, newest_first);
     for (; out->count > limit; out->count--)
         drop(&out->events[out->count - 1]);
-    return 0;
+    return result;
 }
 
 void hw_sample_done(struct hw_sample *sample) {

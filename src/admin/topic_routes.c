@@ -193,7 +193,7 @@ void hw_route_sample(struct hw_http_exchange *x, void *arg) {
     if (!hw_topics_reachable(admin->topics, why, sizeof why, NULL))
         hw_err_set(&err, HW_ERR_RETRY, 0, "%s", why);
     else
-        read = hw_sample_read(admin->settings, view.name, view.partitions, (size_t)limit, SAMPLE_TIMEOUT_MS, &sample, &err);
+        read = hw_sample_read(admin->settings, hw_topics_client(admin->topics), view.name, view.partitions, (size_t)limit, SAMPLE_TIMEOUT_MS, &sample, &err);
     hw_topic_view_done(&view);
     if (read < 0) {
         hw_admin_kafka_away(admin, x, err.text);

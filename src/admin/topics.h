@@ -47,7 +47,7 @@ struct hw_progress {
 };
 void hw_topics_progress(struct hw_topics *topics, const char *group, char *const *names, size_t count, struct hw_progress *out);
 
-/* Newest events of a topic, read by a consumer made for this one call. */
+/* Newest events of a topic, read by a consumer made for this one call; client (connected already) finds the ends. */
 struct hw_sample_event {
     int32_t partition;
     int64_t offset, timestamp_ms;
@@ -63,8 +63,8 @@ struct hw_sample {
     size_t count;
     bool complete;
 };
-HW_MUST_CHECK int hw_sample_read(const struct hw_settings *settings, const char *topic, int partitions, size_t limit, int timeout_ms,
-                                 struct hw_sample *out, struct hw_err *err);
+HW_MUST_CHECK int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic, int partitions, size_t limit,
+                                 int timeout_ms, struct hw_sample *out, struct hw_err *err);
 void hw_sample_done(struct hw_sample *sample);
 
 /* Rate over a ring of (time, count) points; split out for its test. */

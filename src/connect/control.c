@@ -484,9 +484,33 @@ static void stop_all(struct hw_worker *worker)
     worker->hung = worker->leaving_count > 0;
 }
 
+/* Until Kafka answers, in steps short enough for a quick stop; then learns the cluster's id for GET /. */
+static int meet_kafka(struct hw_worker *worker, struct hw_err *err)
+{
+    rd_kafka_t *client = NULL;
+    const struct rd_kafka_metadata *metadata = NULL;
+    HW_TRY(hw_kafka_producer(worker->settings, "connect", NULL, NULL, &client, err));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TRANSPORT;
+    for (int i = 0; code && i < 5 && !atomic_load(&worker->stopping); i++)
+        code = rd_kafka_metadata(client, 0, NULL, &metadata, 1000);
+    if (!code) {
+        rd_kafka_metadata_destroy(metadata);
+        char *id = rd_kafka_clusterid(client, 1000);
+        snprintf(worker->kafka_cluster_id, sizeof(worker->kafka_cluster_id), "%s", id ? id : "");
+        if (id)
+            rd_kafka_mem_free(client, id);
+    }
+    rd_kafka_destroy(client);
+    const char *servers = hw_config_str(hw_settings_section(worker->settings, "kafka"), "bootstrap.servers");
+    return code ? hw_err_set(err, HW_ERR_RETRY, (int)code, "Kafka at %.200s does not answer (%s): start it or set kafka.bootstrap.servers",
+                             servers && *servers ? servers : "the default address", rd_kafka_err2str(code))
+                : 0;
+}
+
 static int open_stores(struct hw_worker *worker, struct hw_err *err)
 {
     const struct hw_config *config = worker->config;
+    HW_TRY(meet_kafka(worker, err));
     if (!worker->offset_store)
         HW_TRY(hw_kafka_store_open(worker->settings, "connect", hw_config_str(config, "offset.storage.topic"),
                                    (int)hw_config_int(config, "offset.storage.partitions"), apply_offset, worker, STORE_TIMEOUT_MS,
@@ -503,20 +527,6 @@ static int open_stores(struct hw_worker *worker, struct hw_err *err)
         HW_TRY(hw_kafka_store_open(worker->settings, "connect", hw_config_str(config, "config.storage.topic"), 1, apply_config,
                                    worker, STORE_TIMEOUT_MS, &worker->config_store, err));
     return 0;
-}
-
-/* For GET /; without an answer it stays empty. */
-static void learn_cluster_id(struct hw_worker *worker)
-{
-    rd_kafka_t *client = NULL;
-    struct hw_err err = {0};
-    if (hw_kafka_producer(worker->settings, "connect", NULL, NULL, &client, &err) < 0)
-        return;
-    char *id = rd_kafka_clusterid(client, 3000);
-    snprintf(worker->kafka_cluster_id, sizeof(worker->kafka_cluster_id), "%s", id ? id : "");
-    if (id)
-        rd_kafka_mem_free(client, id);
-    rd_kafka_destroy(client);
 }
 
 void *hw_worker_control(void *arg)
@@ -536,7 +546,6 @@ void *hw_worker_control(void *arg)
     }
     if (atomic_load(&worker->stopping))
         return NULL;
-    learn_cluster_id(worker);
     atomic_store(&worker->ready, true);
     hw_http_server_set_ready(worker->server, true, NULL);
     while (!atomic_load(&worker->stopping)) {

@@ -385,3 +385,84 @@ def test_tasks_survive_a_restart_of_the_broker(tmp_path_factory, tmp_path, kind)
         if worker.process and worker.process.poll() is None:
             worker.process.kill()
         broker.stop()
+
+
+def event(i):
+    return json.dumps({"metadata": {"id": f"0193b2a0-0000-7000-8000-{i:012d}", "timestamp": "2026-11-20T20:00:00.000000Z", "version": "1"},
+                       "payload": {"i": i}, "event_name": "x"})
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    port = free_port()
+    process = subprocess.Popen([str(HIGHWAY), "serve", "catalog", "--set", f"common.data.dir={tmp_path}/data",
+                                "--set", f"catalog.listen.port={port}"], stdout=open(tmp_path / "catalog.log", "ab"),
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    wait_until("the catalog healthy", lambda: requests.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_poison_is_set_aside_or_stops_the_task_at_itself(worker, broker, catalog):
+    from confluent_kafka import Producer
+    topic, name, dead = unique("events"), unique("sink"), unique("dlq.sink")
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for i in range(20):
+        if i in (7, 19):
+            producer.produce(topic, value=None, key=f"k{i}", headers={"own": b"header"})  # no event: a tombstone
+        else:
+            producer.produce(topic, event(i), key=f"k{i}")
+    assert producer.flush(20) == 0
+    worker.create(name, **{"connector.class": "warehouse", "topics": topic, "table": f"events.{topic.replace('.', '_')}",
+                           "catalog.uri": catalog, "commit.interval.ms": "1000"})
+    status = wait_until("failed", lambda: (s := worker.status(name))["tasks"] and s["tasks"][0]["state"] == "FAILED" and s, 30)
+    trace = status["tasks"][0]["trace"]
+    assert topic in trace and "offset" in trace and "errors.tolerance" in trace, trace
+    assert status["tasks"][0]["highway"]["next_restart_at"] is None
+    patched = worker.call("PATCH", f"/connectors/{name}/config", json={
+        "errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "errors.deadletterqueue.topic.replication.factor": "1"})
+    assert patched.status_code == 200, patched.text
+    worker.wait_state(name, "RUNNING")
+    wait_until("all read", lambda: worker.status(name)["highway"]["lag_records"] == 0 and
+               worker.status(name)["highway"]["dead_letters"] == 2, 30)
+    letters = read_topic(broker.bootstrap, dead)
+    assert sorted(m.key() for m in letters) == [b"k19", b"k7"]
+    headers = dict(letters[0].headers())
+    assert headers["own"] == b"header" and letters[0].value() is None
+    assert headers["__connect.errors.topic"] == topic.encode() and headers["__connect.errors.connector.name"] == name.encode()
+    assert headers["__connect.errors.stage"] == b"TASK_PUT" and headers["__connect.errors.exception.message"]
+    from pyiceberg.catalog import load_catalog
+    table = load_catalog("c", type="rest", uri=catalog).load_table(f"events.{topic.replace('.', '_')}")
+
+    def ids():
+        return table.refresh().scan(selected_fields=("event_id",)).to_arrow()["event_id"].to_pylist()
+    wait_until("18 rows", lambda: len(ids()) == 18, 20, 0.5)
+    # The offsets end behind the last record, though it was a dead letter.
+    wait_until("committed", lambda: sum(o["offset"]["kafka_offset"] for o in worker.get(f"/connectors/{name}/offsets").json()["offsets"]) == 20, 20, 0.5)
+
+
+def test_worker_waits_for_kafka_and_says_so(tmp_path):
+    broker = EmbeddedLog(tmp_path)
+    worker = Worker(tmp_path, broker.bootstrap)
+    worker.start(healthy=False)
+    try:
+        waiting = wait_until("503", lambda: (a := worker.get("/health")).status_code == 503 and "does not answer" in a.text and a.text, 20)
+        assert broker.bootstrap in waiting
+        refused = worker.get("/connectors")
+        assert refused.status_code == 503 and refused.json()["error_code"] == 503
+        began = time.monotonic()
+        worker.stop()
+        assert time.monotonic() - began < 5, "nothing to wait for"
+        worker.start(healthy=False)
+        broker.start()
+        wait_until("healthy", lambda: worker.get("/health").status_code == 200, 20)
+        assert worker.get("/").json()["kafka_cluster_id"]
+        worker.stop()
+    finally:
+        if worker.process.poll() is None:
+            worker.process.kill()
+        if broker.process:
+            broker.stop()

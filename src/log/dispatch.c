@@ -24,5 +24,5 @@ void hw_dispatch(struct hw_request *request)
             return;
         }
     }
-    __builtin_trap(); /* every row of hw_kafka_apis has a handler: test_dispatch sees to it */
+    __builtin_trap(); /* every row of hw_kafka_apis has a handler: test_groups sees to it */
 }

@@ -295,7 +295,7 @@ void hw_partition_delete(struct hw_partition *partition)
 static void refuse(struct hw_append_result *out, int error, const char *message)
 {
     out->error = error;
-    snprintf(out->message, sizeof(out->message), "%s", message);
+    snprintf(out->message, sizeof(out->message), "%.*s", (int)sizeof(out->message) - 1, message);
 }
 
 static bool has_key_everywhere(const uint8_t *data, const struct hw_batch_info *info, struct hw_err *err)

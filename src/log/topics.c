@@ -297,9 +297,9 @@ static int open_topics(struct hw_topics *topics, bool clean, struct hw_err *err)
         if (size < 7 || strcmp(entry->d_name + size - 6, ".topic") != 0)
             continue;
         HW_CLEANUP(hw_freep) char *name = hw_xstrndup(entry->d_name, size - 6);
-        struct hw_topic *topic;
+        struct hw_topic *topic = NULL;
         result = load_topic(topics, name, &topic, err);
-        if (result < 0)
+        if (result < 0 || !topic)
             break;
         add_topic(topics, topic);
         for (int32_t i = 0; result == 0 && i < topic->partition_count; i++) {

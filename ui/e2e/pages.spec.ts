@@ -76,10 +76,10 @@ test('the palette finds a topic by keyboard and gives focus back', async ({ page
 
 test('a lost connection is told within five seconds and heals by itself', async ({ page }) => {
   await page.goto('/topics');
-  await expect(page.getByRole('link', { name: topic })).toBeVisible();
+  await expect(page.getByRole('link', { name: topic, exact: true })).toBeVisible();
   await page.route('**/v1/**', (route) => route.abort('connectionrefused'));
   await expect(page.getByText(/No answer from the highway/)).toBeVisible({ timeout: 5000 });
-  await expect(page.getByRole('link', { name: topic })).toBeVisible();
+  await expect(page.getByRole('link', { name: topic, exact: true })).toBeVisible();
   await page.unroute('**/v1/**');
   await expect(page.getByText(/No answer from the highway/)).toBeHidden({ timeout: 6000 });
 });

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STORE_TIMEOUT_MS 10000
 #define WORKER_TIMEOUT_MS 15000
+#define PAUSE_TIMEOUT_MS 3000
 
 const char *const hw_flow_step_names[FLOW_STEPS] = {"accepted", "running", "first_event", "first_commit", "queryable"};
 
@@ -234,6 +236,27 @@ int hw_flows_delete(struct hw_flows *flows, const char *name, struct hw_err *err
     return result < 0 ? -1 : 0;
 }
 
+/* "Paused" is said once no task runs any more: what is sent from then on waits. Gives up quietly; the watcher tells how it is. */
+static void wait_until_paused(struct hw_flows *flows, const char *encoded_name) {
+    HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/connectors/%s/status", encoded_name);
+    for (int64_t until_ms = hw_mono_ms() + PAUSE_TIMEOUT_MS; hw_mono_ms() < until_ms; usleep(50000)) {
+        HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
+        HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
+        struct hw_err ignored;
+        yyjson_val *task;
+        size_t index, max, running = 0;
+        if (hw_upstream_call(flows->options.connect_uri, "GET", path, NULL, 0, 2000, &response, &ignored) < 0 || response.status != 200 ||
+            hw_json_parse(response.body.data, response.body.size, &doc, &ignored) < 0)
+            return;
+        yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "tasks"), index, max, task) {
+            const char *state = hw_json_str(task, "state");
+            running += state && strcmp(state, "RUNNING") == 0;
+        }
+        if (running == 0)
+            return;
+    }
+}
+
 static int act_locked(struct hw_flows *flows, const char *name, const char *action, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *encoded = hw_url_encode(name);
     bool restart = strcmp(action, "restart") == 0;
@@ -262,6 +285,8 @@ static int act_locked(struct hw_flows *flows, const char *name, const char *acti
         hw_upstream_message(&response, message, sizeof message);
         return hw_err_set(err, response.status < 500 ? HW_ERR_CONFIG : HW_ERR_RETRY, response.status, "%s", message);
     }
+    if (strcmp(action, "pause") == 0)
+        wait_until_paused(flows, encoded);
     pthread_mutex_lock(&flows->lock);
     struct flow *flow = hw_map_get(&flows->map, name);
     if (flow && strcmp(action, "pause") != 0)

@@ -134,8 +134,8 @@ int hw_batch_records_open(const uint8_t *data, const struct hw_batch_info *info,
         hw_buf_done(&out->plain);
         return result;
     }
-    out->at = out->plain.data;
-    out->end = out->plain.data + out->plain.size;
+    out->at = out->plain.size ? out->plain.data : body; /* unpacked to nothing: any place will do */
+    out->end = out->at + out->plain.size;
     return 0;
 }
 

@@ -67,6 +67,11 @@ static struct job *take_dirty(struct hw_broker *broker)
             struct hw_segment *segment = partition->segments[i];
             if (segment->flushed == segment->size && i + 1 < partition->segment_count)
                 break; /* older ones are done */
+            struct hw_err err;
+            if (hw_segment_fd(segment, &err) < 0) { /* F3 holds here too: what cannot be synced is not acknowledged */
+                hw_role_quit(&err);
+                continue;
+            }
             struct item *item = add_item(job);
             hw_segment_ref(segment);
             hw_partition_ref(partition);

@@ -174,7 +174,14 @@ static int replay(void *arg, const struct hw_batch_info *info)
     return 0;
 }
 
-/* The newest readable snapshot at or below limit; 0 when there is none (then everything is scanned). */
+static void remove_snapshot(const struct hw_partition *partition, int64_t offset)
+{
+    HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, offset);
+    unlink(path);
+}
+
+/* The newest readable snapshot at or below limit; 0 when there is none (then everything is scanned). The others go: a snapshot
+ * beyond the limit may speak of records that a power cut took back. */
 static int64_t load_snapshot(struct hw_partition *partition, int64_t limit)
 {
     HW_CLEANUP(hw_freep) int64_t *offsets = NULL;
@@ -183,17 +190,19 @@ static int64_t load_snapshot(struct hw_partition *partition, int64_t limit)
     if (list_bases(partition->dir, ".snapshot", &offsets, &count, &err) < 0)
         return 0;
     while (count-- > 0) {
-        if (offsets[count] > limit)
+        if (offsets[count] > limit || partition->snapshot_offset >= 0) {
+            remove_snapshot(partition, offsets[count]);
             continue;
+        }
         HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, offsets[count]);
         if (hw_producers_load(&partition->producers, path, &err) == 0) {
             partition->snapshot_offset = offsets[count];
-            return offsets[count];
+            continue;
         }
         hw_producers_done(&partition->producers);
         hw_warn("producer snapshot unreadable, scanning further back", hw_kv_s("error", err.text));
     }
-    return 0;
+    return HW_MAX(partition->snapshot_offset, (int64_t)0);
 }
 
 static void report_damage(const struct hw_partition *partition, const struct hw_segment *segment, const struct hw_segment_damage *damage)
@@ -557,12 +566,6 @@ void hw_partition_flushed(struct hw_partition *partition, int64_t end_offset)
 }
 
 /* ---- upkeep ---- */
-
-static void remove_snapshot(const struct hw_partition *partition, int64_t offset)
-{
-    HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, offset);
-    unlink(path);
-}
 
 /* A snapshot holds the producers at next_offset. Until that offset is durable the recovery point stays at the snapshot before it,
  * so that a scan never begins behind what the snapshot knows. */

@@ -359,7 +359,7 @@ static int take_out(struct hw_segment *segment, const struct map *map, size_t at
     HW_CLEANUP(hw_freep) char *swap = hw_xasprintf("%s.swap", path);
     HW_TRY(write_file(kept, map, at, next, next, next, err));
     if (next == map->size) {
-        if (ftruncate(segment->fd, (off_t)at) < 0)
+        if (ftruncate(segment->fd, (off_t)at) < 0 || fdatasync(segment->fd) < 0)
             return hw_err_set_errno(err, errno, "cannot cut the damaged tail of %s", path);
     } else {
         HW_TRY(write_file(swap, map, 0, map->size, at, next, err));
@@ -368,8 +368,7 @@ static int take_out(struct hw_segment *segment, const struct map *map, size_t at
         close(segment->fd);
         segment->fd = -1;
     }
-    segment->size = segment->visible = (uint32_t)(map->size - (next - at));
-    segment->flushed = 0; /* the change itself must reach the disk */
+    segment->size = segment->visible = segment->flushed = (uint32_t)(map->size - (next - at));
     return 0;
 }
 

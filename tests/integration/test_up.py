@@ -120,7 +120,8 @@ def test_an_own_kafka_replaces_the_embedded_log(tmp_path):
     highway = Highway(tmp_path, bootstrap="127.0.0.1:9", offset=offset)
     highway.process = subprocess.Popen(highway.args, stdout=open(highway.output, "ab"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
-        highway.wait_healthy("admin")
+        wait_until("the API", lambda: requests.get(highway.url("admin", "/v1/info"), timeout=2).status_code == 200)
+        assert requests.get(highway.url("admin", "/health"), timeout=5).status_code == 503, "not ready, and saying so"
         assert highway.pid_of("log") is None and port_is_free(9092 + offset)
         away = requests.get(highway.url("admin", "/v1/topics"), timeout=10)
         assert away.status_code == 503 and away.json()["code"] == "kafka_unreachable" and "127.0.0.1:9" in away.json()["hint"]

@@ -1,7 +1,9 @@
-/* Kafka's wire format, driven by tables: one description per struct (messages.def) walked by one decoder and one encoder.
+/* Kafka's wire format, driven by tables: one description per struct (messages.def) walked by one decoder and one
+ * encoder.
  *
- * Decoding copies nothing: strings and bytes point into the frame, arrays live in an arena with a limit. A frame may lie about
- * every length; the decoder checks each against what is left and refuses counts the frame cannot hold. No threads of its own. */
+ * Decoding copies nothing: strings and bytes point into the frame, arrays live in an arena with a limit. A frame may
+ * lie about every length; the decoder checks each against what is left and refuses counts the frame cannot hold. No
+ * threads of its own. */
 #pragma once
 #include "base/buf.h"
 
@@ -16,12 +18,19 @@ char *hw_arena_printf(struct hw_arena *arena, const char *format, ...) HW_PRINTF
 void hw_arena_done(struct hw_arena *arena);
 
 enum hw_kafka_type {
-    HW_KAFKA_BOOL, HW_KAFKA_I8, HW_KAFKA_I16, HW_KAFKA_I32, HW_KAFKA_I64, HW_KAFKA_UUID,
+    HW_KAFKA_BOOL,
+    HW_KAFKA_I8,
+    HW_KAFKA_I16,
+    HW_KAFKA_I32,
+    HW_KAFKA_I64,
+    HW_KAFKA_UUID,
     HW_KAFKA_STRING,  /* struct hw_slice; data NULL = null */
     HW_KAFKA_BYTES,   /* struct hw_slice */
     HW_KAFKA_RECORDS, /* struct hw_kafka_records */
-    HW_KAFKA_I32S, HW_KAFKA_STRINGS, HW_KAFKA_ARRAY, /* the shape of HW_KAFKA_ARRAY_OF */
-    HW_KAFKA_NESTED   /* a struct inside */
+    HW_KAFKA_I32S,
+    HW_KAFKA_STRINGS,
+    HW_KAFKA_ARRAY, /* the shape of HW_KAFKA_ARRAY_OF */
+    HW_KAFKA_NESTED /* a struct inside */
 };
 
 struct hw_uuid {
@@ -31,16 +40,16 @@ struct hw_uuid {
 struct hw_kafka_records {
     const uint8_t *data; /* NULL and no file = null */
     size_t size;
-    int fd;      /* used when owner is set */
+    int fd; /* used when owner is set */
     int64_t position;
     void *owner; /* whoever keeps fd open; NULL = bytes in memory */
 };
-#define HW_KAFKA_ARRAY_OF(type) \
-    struct {                    \
-        type *items;            \
-        int32_t count;          \
-        int32_t capacity;       \
-        bool null;              \
+#define HW_KAFKA_ARRAY_OF(type)                                                                                        \
+    struct {                                                                                                           \
+        type *items;                                                                                                   \
+        int32_t count;                                                                                                 \
+        int32_t capacity;                                                                                              \
+        bool null;                                                                                                     \
     }
 
 struct hw_kafka_schema;
@@ -95,9 +104,11 @@ void hw_kafka_write_uvarint(struct hw_buf *out, uint32_t value);
 void hw_kafka_write_varint(struct hw_buf *out, int64_t value); /* zigzag */
 void hw_kafka_write_string(struct hw_buf *out, struct hw_slice value, bool flexible);
 
-/* Fills *out_struct (schema->size bytes, zeroed first) from the reader. -1 with HW_ERR_DATA naming the field at fault. */
-HW_MUST_CHECK int hw_kafka_decode(const struct hw_kafka_schema *schema, int version, bool flexible, struct hw_kafka_reader *in,
-                                  struct hw_arena *arena, void *out_struct, struct hw_err *err);
+/* Fills *out_struct (schema->size bytes, zeroed first) from the reader. -1 with HW_ERR_DATA naming the field at fault.
+ */
+HW_MUST_CHECK int hw_kafka_decode(const struct hw_kafka_schema *schema, int version, bool flexible,
+                                  struct hw_kafka_reader *in, struct hw_arena *arena, void *out_struct,
+                                  struct hw_err *err);
 void hw_kafka_encode(const struct hw_kafka_schema *schema, int version, bool flexible, const void *value,
                      struct hw_kafka_writer *out);
 /* Sets every field to its default. */
@@ -105,15 +116,13 @@ void hw_kafka_init(const struct hw_kafka_schema *schema, void *out_struct);
 
 /* Appends one element of defaults to an array field built for an answer; NULL past the arena's limit. */
 void *hw_kafka_array_add(struct hw_arena *arena, const struct hw_kafka_schema *schema, void *array);
-#define HW_KAFKA_ADD(arena, schema_name, array) \
+#define HW_KAFKA_ADD(arena, schema_name, array)                                                                        \
     ((__typeof__((array)->items))hw_kafka_array_add((arena), hw_kafka_##schema_name##_schema(), (array)))
 
 /* Slices and C strings. */
-static inline struct hw_slice hw_slice_str(const char *s)
-{
+static inline struct hw_slice hw_slice_str(const char *s) {
     return (struct hw_slice){(const uint8_t *)s, s ? __builtin_strlen(s) : 0};
 }
-static inline bool hw_slice_eq(struct hw_slice slice, const char *s)
-{
+static inline bool hw_slice_eq(struct hw_slice slice, const char *s) {
     return slice.size == __builtin_strlen(s) && (slice.size == 0 || __builtin_memcmp(slice.data, s, slice.size) == 0);
 }

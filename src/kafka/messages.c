@@ -75,8 +75,7 @@ const struct hw_kafka_api hw_kafka_apis[] = {
 };
 const size_t hw_kafka_api_count = HW_ARRAY_SIZE(hw_kafka_apis);
 
-const struct hw_kafka_api *hw_kafka_api_find(int key)
-{
+const struct hw_kafka_api *hw_kafka_api_find(int key) {
     for (size_t i = 0; i < hw_kafka_api_count; i++)
         if (hw_kafka_apis[i].key == key)
             return &hw_kafka_apis[i];

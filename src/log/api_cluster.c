@@ -8,11 +8,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define NODE 0
+#define NODE              0
 #define PRODUCER_ID_BLOCK 1000
 
-void hw_api_versions(struct hw_request *request)
-{
+void hw_api_versions(struct hw_request *request) {
     struct hw_kafka_api_versions_response *out = HW_RESPONSE(request, api_versions_response);
     if (request->state) {
         out->error_code = HW_KAFKA_UNSUPPORTED_VERSION;
@@ -31,7 +30,8 @@ void hw_api_versions(struct hw_request *request)
         }
     }
     for (size_t i = 0; i < hw_kafka_api_count; i++) {
-        struct hw_kafka_api_versions_response_key *key = HW_KAFKA_ADD(&request->arena, api_versions_response_key, &out->api_keys);
+        struct hw_kafka_api_versions_response_key *key =
+            HW_KAFKA_ADD(&request->arena, api_versions_response_key, &out->api_keys);
         key->api_key = hw_kafka_apis[i].key;
         key->min_version = hw_kafka_apis[i].min;
         key->max_version = hw_kafka_apis[i].max;
@@ -53,8 +53,7 @@ void hw_api_versions(struct hw_request *request)
 
 /* ---- Metadata ---- */
 
-struct hw_topic *hw_topic_auto_create(struct hw_broker *broker, struct hw_slice name, int *out_error)
-{
+struct hw_topic *hw_topic_auto_create(struct hw_broker *broker, struct hw_slice name, int *out_error) {
     if (hw_topic_name_fault(name)) {
         *out_error = HW_KAFKA_INVALID_TOPIC;
         return NULL;
@@ -67,7 +66,8 @@ struct hw_topic *hw_topic_auto_create(struct hw_broker *broker, struct hw_slice 
         hw_topic_config_set(&config, "cleanup.policy", "compact");
     struct hw_topic *topic = NULL;
     struct hw_err err;
-    if (hw_topics_create(&broker->topics, text, offsets ? broker->offsets_partitions : broker->num_partitions, &config, &topic, &err) < 0) {
+    if (hw_topics_create(&broker->topics, text, offsets ? broker->offsets_partitions : broker->num_partitions, &config,
+                         &topic, &err) < 0) {
         hw_error("cannot create a topic", hw_kv_s("topic", text), hw_kv_s("error", err.text));
         *out_error = HW_KAFKA_KAFKA_STORAGE_ERROR;
     }
@@ -75,15 +75,16 @@ struct hw_topic *hw_topic_auto_create(struct hw_broker *broker, struct hw_slice 
     return topic;
 }
 
-static void describe_topic(struct hw_request *request, struct hw_kafka_metadata_response *out, const struct hw_topic *topic)
-{
+static void describe_topic(struct hw_request *request, struct hw_kafka_metadata_response *out,
+                           const struct hw_topic *topic) {
     static int32_t node[1] = {NODE};
     struct hw_kafka_metadata_response_topic *row = HW_KAFKA_ADD(&request->arena, metadata_response_topic, &out->topics);
     row->name = hw_slice_str(topic->name);
     row->topic_id = topic->id;
     row->is_internal = topic->internal;
     for (int32_t i = 0; i < topic->partition_count; i++) {
-        struct hw_kafka_metadata_response_partition *partition = HW_KAFKA_ADD(&request->arena, metadata_response_partition, &row->partitions);
+        struct hw_kafka_metadata_response_partition *partition =
+            HW_KAFKA_ADD(&request->arena, metadata_response_partition, &row->partitions);
         partition->partition_index = i;
         partition->leader_id = NODE;
         partition->leader_epoch = hw_partition_epoch(topic->partitions[i]);
@@ -93,20 +94,19 @@ static void describe_topic(struct hw_request *request, struct hw_kafka_metadata_
 }
 
 static void describe_missing(struct hw_request *request, struct hw_kafka_metadata_response *out,
-                             const struct hw_kafka_metadata_request_topic *asked, int error)
-{
+                             const struct hw_kafka_metadata_request_topic *asked, int error) {
     struct hw_kafka_metadata_response_topic *row = HW_KAFKA_ADD(&request->arena, metadata_response_topic, &out->topics);
     row->error_code = (int16_t)error;
     row->name = asked->name;
     row->topic_id = asked->topic_id;
 }
 
-void hw_api_metadata(struct hw_request *request)
-{
+void hw_api_metadata(struct hw_request *request) {
     struct hw_broker *broker = request->broker;
     const struct hw_kafka_metadata_request *in = request->in;
     struct hw_kafka_metadata_response *out = HW_RESPONSE(request, metadata_response);
-    struct hw_kafka_metadata_response_broker *self = HW_KAFKA_ADD(&request->arena, metadata_response_broker, &out->brokers);
+    struct hw_kafka_metadata_response_broker *self =
+        HW_KAFKA_ADD(&request->arena, metadata_response_broker, &out->brokers);
     self->node_id = NODE;
     self->host = hw_slice_str(hw_request_host(request));
     self->port = broker->port;
@@ -122,8 +122,11 @@ void hw_api_metadata(struct hw_request *request)
     for (int32_t i = 0; i < in->topics.count; i++) {
         const struct hw_kafka_metadata_request_topic *asked = &in->topics.items[i];
         bool by_id = !asked->name.data;
-        struct hw_topic *topic = by_id ? hw_topics_find_id(&broker->topics, &asked->topic_id) : hw_topics_find(&broker->topics, asked->name);
-        int error = by_id ? HW_KAFKA_UNKNOWN_TOPIC_ID : hw_topic_name_fault(asked->name) ? HW_KAFKA_INVALID_TOPIC : HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        struct hw_topic *topic =
+            by_id ? hw_topics_find_id(&broker->topics, &asked->topic_id) : hw_topics_find(&broker->topics, asked->name);
+        int error = by_id                              ? HW_KAFKA_UNKNOWN_TOPIC_ID
+                    : hw_topic_name_fault(asked->name) ? HW_KAFKA_INVALID_TOPIC
+                                                       : HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         if (!topic && !by_id && broker->auto_create && in->allow_auto_topic_creation)
             topic = hw_topic_auto_create(broker, asked->name, &error);
         if (topic)
@@ -134,26 +137,27 @@ void hw_api_metadata(struct hw_request *request)
     hw_request_reply(request, out);
 }
 
-void hw_api_describe_cluster(struct hw_request *request)
-{
+void hw_api_describe_cluster(struct hw_request *request) {
     struct hw_kafka_describe_cluster_response *out = HW_RESPONSE(request, describe_cluster_response);
     const struct hw_kafka_describe_cluster_request *in = request->in;
     out->endpoint_type = in->endpoint_type;
     out->cluster_id = hw_slice_str(request->broker->topics.cluster_id);
     out->controller_id = NODE;
-    struct hw_kafka_describe_cluster_response_broker *self = HW_KAFKA_ADD(&request->arena, describe_cluster_response_broker, &out->brokers);
+    struct hw_kafka_describe_cluster_response_broker *self =
+        HW_KAFKA_ADD(&request->arena, describe_cluster_response_broker, &out->brokers);
     self->broker_id = NODE;
     self->host = hw_slice_str(hw_request_host(request));
     self->port = request->broker->port;
     hw_request_reply(request, out);
 }
 
-void hw_api_find_coordinator(struct hw_request *request)
-{
+void hw_api_find_coordinator(struct hw_request *request) {
     const struct hw_kafka_find_coordinator_request *in = request->in;
     struct hw_kafka_find_coordinator_response *out = HW_RESPONSE(request, find_coordinator_response);
     int error = in->key_type == 0 ? 0 : HW_KAFKA_COORDINATOR_NOT_AVAILABLE;
-    struct hw_slice why = error ? hw_slice_str("the embedded log has no transactions and share groups; use Kafka for those") : (struct hw_slice){0};
+    struct hw_slice why =
+        error ? hw_slice_str("the embedded log has no transactions and share groups; use Kafka for those")
+              : (struct hw_slice){0};
     int32_t node = error ? -1 : NODE;
     struct hw_slice host = hw_slice_str(error ? "" : hw_request_host(request));
     int32_t port = error ? -1 : request->broker->port;
@@ -177,8 +181,7 @@ void hw_api_find_coordinator(struct hw_request *request)
 
 /* ---- producer ids: a block is reserved on disk before any of it is given out ---- */
 
-static int reserve_ids(struct hw_broker *broker, struct hw_err *err)
-{
+static int reserve_ids(struct hw_broker *broker, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/meta/producer-ids", broker->topics.dir);
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     int64_t next = 0;
@@ -193,8 +196,7 @@ static int reserve_ids(struct hw_broker *broker, struct hw_err *err)
     return 0;
 }
 
-void hw_api_init_producer_id(struct hw_request *request)
-{
+void hw_api_init_producer_id(struct hw_request *request) {
     struct hw_broker *broker = request->broker;
     const struct hw_kafka_init_producer_id_request *in = request->in;
     struct hw_kafka_init_producer_id_response *out = HW_RESPONSE(request, init_producer_id_response);
@@ -213,9 +215,9 @@ void hw_api_init_producer_id(struct hw_request *request)
 /* ---- DescribeLogDirs ---- */
 
 static void describe_dir_topic(struct hw_request *request, struct hw_kafka_describe_log_dirs_response_result *result,
-                               const struct hw_topic *topic, const int32_t *ids, int32_t count)
-{
-    struct hw_kafka_describe_log_dirs_response_topic *row = HW_KAFKA_ADD(&request->arena, describe_log_dirs_response_topic, &result->topics);
+                               const struct hw_topic *topic, const int32_t *ids, int32_t count) {
+    struct hw_kafka_describe_log_dirs_response_topic *row =
+        HW_KAFKA_ADD(&request->arena, describe_log_dirs_response_topic, &result->topics);
     row->name = hw_slice_str(topic->name);
     for (int32_t i = 0; i < (ids ? count : topic->partition_count); i++) {
         const struct hw_partition *partition = hw_topic_partition(topic, ids ? ids[i] : i);
@@ -228,12 +230,12 @@ static void describe_dir_topic(struct hw_request *request, struct hw_kafka_descr
     }
 }
 
-void hw_api_describe_log_dirs(struct hw_request *request)
-{
+void hw_api_describe_log_dirs(struct hw_request *request) {
     struct hw_topics *topics = &request->broker->topics;
     const struct hw_kafka_describe_log_dirs_request *in = request->in;
     struct hw_kafka_describe_log_dirs_response *out = HW_RESPONSE(request, describe_log_dirs_response);
-    struct hw_kafka_describe_log_dirs_response_result *result = HW_KAFKA_ADD(&request->arena, describe_log_dirs_response_result, &out->results);
+    struct hw_kafka_describe_log_dirs_response_result *result =
+        HW_KAFKA_ADD(&request->arena, describe_log_dirs_response_result, &out->results);
     result->log_dir = hw_slice_str(topics->dir);
     struct statvfs fs;
     if (statvfs(topics->dir, &fs) == 0) {
@@ -250,7 +252,8 @@ void hw_api_describe_log_dirs(struct hw_request *request)
     for (int32_t i = 0; i < in->topics.count; i++) {
         const struct hw_topic *topic = hw_topics_find(topics, in->topics.items[i].topic);
         if (topic)
-            describe_dir_topic(request, result, topic, in->topics.items[i].partitions.items, in->topics.items[i].partitions.count);
+            describe_dir_topic(request, result, topic, in->topics.items[i].partitions.items,
+                               in->topics.items[i].partitions.count);
     }
     hw_request_reply(request, out);
 }

@@ -1,5 +1,6 @@
-/* Fetch: answered at once when min_bytes are there, else when partitions move or max_wait is over. Record bytes go from the page
- * cache to the socket (sendfile); only durable ones. Fetch sessions are not kept: every answer says session 0. */
+/* Fetch: answered at once when min_bytes are there, else when partitions move or max_wait is over. Record bytes go from
+ * the page cache to the socket (sendfile); only durable ones. Fetch sessions are not kept: every answer says session 0.
+ */
 #include "log/broker.h"
 
 #include "base/diag.h"
@@ -21,30 +22,30 @@ struct fetch {
 };
 static struct fetch *ready_list; /* broker thread */
 
-int hw_epoch_check(const struct hw_partition *partition, int32_t current_leader_epoch)
-{
+int hw_epoch_check(const struct hw_partition *partition, int32_t current_leader_epoch) {
     if (current_leader_epoch < 0 || current_leader_epoch == hw_partition_epoch(partition))
         return 0;
-    return current_leader_epoch < hw_partition_epoch(partition) ? HW_KAFKA_FENCED_LEADER_EPOCH : HW_KAFKA_UNKNOWN_LEADER_EPOCH;
+    return current_leader_epoch < hw_partition_epoch(partition) ? HW_KAFKA_FENCED_LEADER_EPOCH
+                                                                : HW_KAFKA_UNKNOWN_LEADER_EPOCH;
 }
 
-static struct hw_topic *topic_of(const struct hw_request *request, const struct hw_kafka_fetch_request_topic *asked)
-{
+static struct hw_topic *topic_of(const struct hw_request *request, const struct hw_kafka_fetch_request_topic *asked) {
     return request->version >= 13 ? hw_topics_find_id(&request->broker->topics, &asked->topic_id)
                                   : hw_topics_find(&request->broker->topics, asked->topic);
 }
 
 /* Fills one row; returns the bytes it adds. */
-static int64_t read_partition(struct hw_request *request, struct hw_topic *topic, const struct hw_kafka_fetch_request_partition *asked,
-                              int64_t budget, bool first_data, struct hw_kafka_fetch_response_partition *row)
-{
+static int64_t read_partition(struct hw_request *request, struct hw_topic *topic,
+                              const struct hw_kafka_fetch_request_partition *asked, int64_t budget, bool first_data,
+                              struct hw_kafka_fetch_response_partition *row) {
     static const uint8_t none[1];
     row->partition_index = asked->partition;
     row->high_watermark = -1;
     row->records.data = none;
     struct hw_partition *partition = hw_topic_partition(topic, asked->partition);
     if (!partition) {
-        row->error_code = !topic && request->version >= 13 ? HW_KAFKA_UNKNOWN_TOPIC_ID : HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        row->error_code =
+            !topic && request->version >= 13 ? HW_KAFKA_UNKNOWN_TOPIC_ID : HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         return 0;
     }
     row->error_code = (int16_t)hw_epoch_check(partition, asked->current_leader_epoch);
@@ -73,7 +74,8 @@ static int64_t read_partition(struct hw_request *request, struct hw_topic *topic
     struct hw_read_range range;
     struct hw_err err;
     if (hw_partition_read(partition, asked->fetch_offset, max, &range, &err) < 0) {
-        hw_error("records cannot be served", hw_kv_s("topic", topic->name), hw_kv_i("partition", partition->id), hw_kv_s("error", err.text));
+        hw_error("records cannot be served", hw_kv_s("topic", topic->name), hw_kv_i("partition", partition->id),
+                 hw_kv_s("error", err.text));
         row->error_code = err.kind == HW_ERR_DATA ? HW_KAFKA_CORRUPT_MESSAGE : HW_KAFKA_KAFKA_STORAGE_ERROR;
         return 0;
     }
@@ -83,12 +85,12 @@ static int64_t read_partition(struct hw_request *request, struct hw_topic *topic
         hw_segment_unref(range.segment);
         return 0;
     }
-    row->records = (struct hw_kafka_records){.size = range.size, .fd = range.segment->fd, .position = range.position, .owner = range.segment};
+    row->records = (struct hw_kafka_records){
+        .size = range.size, .fd = range.segment->fd, .position = range.position, .owner = range.segment};
     return range.size;
 }
 
-static bool build(struct hw_request *request, struct hw_kafka_fetch_response *out, int64_t *out_bytes)
-{
+static bool build(struct hw_request *request, struct hw_kafka_fetch_response *out, int64_t *out_bytes) {
     const struct hw_kafka_fetch_request *in = request->in;
     int64_t budget = in->max_bytes;
     bool errors = false;
@@ -100,7 +102,8 @@ static bool build(struct hw_request *request, struct hw_kafka_fetch_response *ou
         rows->topic = asked->topic;
         rows->topic_id = asked->topic_id;
         for (int32_t p = 0; p < asked->partitions.count; p++) {
-            struct hw_kafka_fetch_response_partition *row = HW_KAFKA_ADD(&request->arena, fetch_response_partition, &rows->partitions);
+            struct hw_kafka_fetch_response_partition *row =
+                HW_KAFKA_ADD(&request->arena, fetch_response_partition, &rows->partitions);
             int64_t bytes = read_partition(request, topic, &asked->partitions.items[p], budget, *out_bytes == 0, row);
             budget -= bytes;
             *out_bytes += bytes;
@@ -110,15 +113,13 @@ static bool build(struct hw_request *request, struct hw_kafka_fetch_response *ou
     return errors;
 }
 
-static void give_back(struct hw_kafka_fetch_response *out)
-{
+static void give_back(struct hw_kafka_fetch_response *out) {
     for (int32_t t = 0; t < out->topics.count; t++)
         for (int32_t p = 0; p < out->topics.items[t].partitions.count; p++)
             hw_segment_unref(out->topics.items[t].partitions.items[p].records.owner);
 }
 
-static void stop_waiting(struct fetch *fetch)
-{
+static void stop_waiting(struct fetch *fetch) {
     for (int32_t i = 0; i < fetch->wait_count; i++) {
         if (!fetch->waits[i].partition)
             continue;
@@ -138,15 +139,13 @@ static void stop_waiting(struct fetch *fetch)
     fetch->ready = false;
 }
 
-static void cancel(struct hw_request *request)
-{
+static void cancel(struct hw_request *request) {
     stop_waiting(request->state);
     hw_request_drop(request);
 }
 
 /* Answers when there is enough (or must); false = goes on waiting. */
-static bool try_answer(struct hw_request *request, bool must)
-{
+static bool try_answer(struct hw_request *request, bool must) {
     const struct hw_kafka_fetch_request *in = request->in;
     struct hw_kafka_fetch_response *out = HW_RESPONSE(request, fetch_response);
     int64_t bytes;
@@ -161,15 +160,13 @@ static bool try_answer(struct hw_request *request, bool must)
     return true;
 }
 
-static void on_timer(void *arg)
-{
+static void on_timer(void *arg) {
     struct fetch *fetch = arg;
     fetch->timer = NULL;
     try_answer(fetch->request, true);
 }
 
-static void on_moved(struct hw_waiter *waiter, bool gone)
-{
+static void on_moved(struct hw_waiter *waiter, bool gone) {
     struct wait *wait = HW_CONTAINER_OF(waiter, struct wait, waiter);
     struct fetch *fetch = wait->fetch;
     if (gone) {
@@ -183,8 +180,7 @@ static void on_moved(struct hw_waiter *waiter, bool gone)
     ready_list = fetch;
 }
 
-void hw_fetch_run_ready(struct hw_broker *broker)
-{
+void hw_fetch_run_ready(struct hw_broker *broker) {
     while (ready_list) {
         struct fetch *fetch = ready_list;
         ready_list = fetch->next_ready;
@@ -193,8 +189,7 @@ void hw_fetch_run_ready(struct hw_broker *broker)
     }
 }
 
-void hw_api_fetch(struct hw_request *request)
-{
+void hw_api_fetch(struct hw_request *request) {
     const struct hw_kafka_fetch_request *in = request->in;
     if (in->session_id != 0 && in->session_epoch > 0) { /* we never hand one out */
         struct hw_kafka_fetch_response *out = HW_RESPONSE(request, fetch_response);
@@ -213,7 +208,8 @@ void hw_api_fetch(struct hw_request *request)
     for (int32_t t = 0; t < in->topics.count; t++) {
         struct hw_topic *topic = topic_of(request, &in->topics.items[t]);
         for (int32_t p = 0; p < in->topics.items[t].partitions.count; p++) {
-            struct hw_partition *partition = hw_topic_partition(topic, in->topics.items[t].partitions.items[p].partition);
+            struct hw_partition *partition =
+                hw_topic_partition(topic, in->topics.items[t].partitions.items[p].partition);
             if (!partition)
                 continue;
             struct wait *wait = &fetch->waits[fetch->wait_count++];

@@ -15,8 +15,7 @@ struct commit {
     struct hw_group_offset offsets[];
 };
 
-static void commit_free(struct commit *commit)
-{
+static void commit_free(struct commit *commit) {
     for (size_t i = 0; i < commit->count; i++) {
         free(commit->offsets[i].topic);
         free(commit->offsets[i].metadata);
@@ -24,13 +23,13 @@ static void commit_free(struct commit *commit)
     free(commit);
 }
 
-static void on_committed(void *arg, int error)
-{
+static void on_committed(void *arg, int error) {
     struct commit *commit = arg;
     commit->group->storing--;
     for (size_t i = 0; !error && i < commit->count; i++) {
         const struct hw_group_offset *o = &commit->offsets[i];
-        hw_group_set_offset(commit->group, o->topic, o->partition, o->offset, o->leader_epoch, o->metadata, o->committed_ms);
+        hw_group_set_offset(commit->group, o->topic, o->partition, o->offset, o->leader_epoch, o->metadata,
+                            o->committed_ms);
     }
     if (!commit->gone) {
         for (int32_t t = 0; error && t < commit->response->topics.count; t++)
@@ -43,14 +42,12 @@ static void on_committed(void *arg, int error)
     commit_free(commit);
 }
 
-static void cancel_commit(struct hw_request *request)
-{
+static void cancel_commit(struct hw_request *request) {
     ((struct commit *)request->state)->gone = true;
     hw_request_drop(request);
 }
 
-static int may_commit(struct hw_request *request, struct hw_group **group)
-{
+static int may_commit(struct hw_request *request, struct hw_group **group) {
     const struct hw_kafka_offset_commit_request *in = request->in;
     *group = hw_group_find(request->broker, in->group_id);
     if (in->group_id.size == 0 && in->generation_id >= 0)
@@ -73,8 +70,7 @@ static int may_commit(struct hw_request *request, struct hw_group **group)
     return (*group)->state == HW_GROUP_COMPLETING ? HW_KAFKA_REBALANCE_IN_PROGRESS : 0;
 }
 
-void hw_api_offset_commit(struct hw_request *request)
-{
+void hw_api_offset_commit(struct hw_request *request) {
     const struct hw_kafka_offset_commit_request *in = request->in;
     struct hw_kafka_offset_commit_response *out = HW_RESPONSE(request, offset_commit_response);
     struct hw_group *group;
@@ -85,7 +81,8 @@ void hw_api_offset_commit(struct hw_request *request)
     struct commit *commit = hw_xcalloc(1, sizeof(*commit) + total * sizeof(commit->offsets[0]));
     for (int32_t t = 0; t < in->topics.count; t++) {
         const struct hw_kafka_offset_commit_request_topic *asked = &in->topics.items[t];
-        struct hw_kafka_offset_commit_response_topic *rows = HW_KAFKA_ADD(&request->arena, offset_commit_response_topic, &out->topics);
+        struct hw_kafka_offset_commit_response_topic *rows =
+            HW_KAFKA_ADD(&request->arena, offset_commit_response_topic, &out->topics);
         struct hw_topic *topic = request->version >= 10 ? hw_topics_find_id(&request->broker->topics, &asked->topic_id)
                                                         : hw_topics_find(&request->broker->topics, asked->name);
         rows->name = asked->name;
@@ -95,18 +92,23 @@ void hw_api_offset_commit(struct hw_request *request)
             struct hw_kafka_offset_commit_response_partition *row =
                 HW_KAFKA_ADD(&request->arena, offset_commit_response_partition, &rows->partitions);
             row->partition_index = o->partition_index;
-            row->error_code = (int16_t)(error                                                  ? error
-                                        : !topic && request->version >= 10                     ? HW_KAFKA_UNKNOWN_TOPIC_ID
-                                        : !hw_topic_partition(topic, o->partition_index)       ? HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION
-                                        : o->committed_metadata.size > (size_t)request->broker->offset_metadata_max
-                                            ? HW_KAFKA_OFFSET_METADATA_TOO_LARGE
-                                            : 0);
+            row->error_code =
+                (int16_t)(error                                            ? error
+                          : !topic && request->version >= 10               ? HW_KAFKA_UNKNOWN_TOPIC_ID
+                          : !hw_topic_partition(topic, o->partition_index) ? HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION
+                          : o->committed_metadata.size > (size_t)request->broker->offset_metadata_max
+                              ? HW_KAFKA_OFFSET_METADATA_TOO_LARGE
+                              : 0);
             if (row->error_code)
                 continue;
             commit->offsets[commit->count++] = (struct hw_group_offset){
-                .topic = hw_xstrdup(topic->name), .partition = o->partition_index, .offset = o->committed_offset,
-                .committed_ms = hw_now_ms(), .leader_epoch = o->committed_leader_epoch,
-                .metadata = hw_xstrndup(o->committed_metadata.data ? (const char *)o->committed_metadata.data : "", o->committed_metadata.size)};
+                .topic = hw_xstrdup(topic->name),
+                .partition = o->partition_index,
+                .offset = o->committed_offset,
+                .committed_ms = hw_now_ms(),
+                .leader_epoch = o->committed_leader_epoch,
+                .metadata = hw_xstrndup(o->committed_metadata.data ? (const char *)o->committed_metadata.data : "",
+                                        o->committed_metadata.size)};
         }
     }
     if (!commit->count) {
@@ -129,21 +131,22 @@ void hw_api_offset_commit(struct hw_request *request)
 
 /* ---- OffsetFetch ---- */
 
-static void fetch_one(struct hw_kafka_offset_fetch_response_partition *row, const struct hw_group_offset *offset, int32_t partition)
-{
+static void fetch_one(struct hw_kafka_offset_fetch_response_partition *row, const struct hw_group_offset *offset,
+                      int32_t partition) {
     row->partition_index = partition;
     row->committed_offset = offset ? offset->offset : -1;
     row->committed_leader_epoch = offset ? offset->leader_epoch : -1;
     row->metadata = hw_slice_str(offset ? offset->metadata : "");
 }
 
-static struct hw_kafka_offset_fetch_response_topic *row_of(struct hw_request *request, void *topics_array, const struct hw_group_offset *offset)
-{
+static struct hw_kafka_offset_fetch_response_topic *row_of(struct hw_request *request, void *topics_array,
+                                                           const struct hw_group_offset *offset) {
     HW_KAFKA_ARRAY_OF(struct hw_kafka_offset_fetch_response_topic) *topics = topics_array;
     for (int32_t i = 0; i < topics->count; i++)
         if (hw_slice_eq(topics->items[i].name, offset->topic))
             return &topics->items[i];
-    struct hw_kafka_offset_fetch_response_topic *row = hw_kafka_array_add(&request->arena, hw_kafka_offset_fetch_response_topic_schema(), topics);
+    struct hw_kafka_offset_fetch_response_topic *row =
+        hw_kafka_array_add(&request->arena, hw_kafka_offset_fetch_response_topic_schema(), topics);
     row->name = hw_slice_str(offset->topic);
     struct hw_topic *topic = hw_topics_find(&request->broker->topics, row->name);
     if (topic)
@@ -152,16 +155,18 @@ static struct hw_kafka_offset_fetch_response_topic *row_of(struct hw_request *re
 }
 
 /* asked NULL = all offsets of the group. */
-static void fetch_group(struct hw_request *request, struct hw_slice group_id, const struct hw_kafka_offset_fetch_request_topic *asked,
-                        int32_t asked_count, void *out_topics)
-{
+static void fetch_group(struct hw_request *request, struct hw_slice group_id,
+                        const struct hw_kafka_offset_fetch_request_topic *asked, int32_t asked_count,
+                        void *out_topics) {
     struct hw_group *group = hw_group_find(request->broker, group_id);
     size_t at = 0;
     const char *key;
     void *offset;
     while (!asked && group && hw_map_next(&group->offsets, &at, &key, &offset)) {
         struct hw_kafka_offset_fetch_response_topic *rows = row_of(request, out_topics, offset);
-        fetch_one(HW_KAFKA_ADD(&request->arena, offset_fetch_response_partition, &rows->partitions), offset,
+        struct hw_kafka_offset_fetch_response_partition *row =
+            HW_KAFKA_ADD(&request->arena, offset_fetch_response_partition, &rows->partitions);
+        fetch_one(row, offset,
                   ((struct hw_group_offset *)offset)->partition);
     }
     for (int32_t t = 0; asked && t < asked_count; t++) {
@@ -169,7 +174,8 @@ static void fetch_group(struct hw_request *request, struct hw_slice group_id, co
             hw_kafka_array_add(&request->arena, hw_kafka_offset_fetch_response_topic_schema(), out_topics);
         rows->name = asked[t].name;
         rows->topic_id = asked[t].topic_id;
-        struct hw_topic *topic = request->version >= 10 ? hw_topics_find_id(&request->broker->topics, &asked[t].topic_id) : NULL;
+        struct hw_topic *topic =
+            request->version >= 10 ? hw_topics_find_id(&request->broker->topics, &asked[t].topic_id) : NULL;
         struct hw_slice name = request->version < 10 ? asked[t].name : hw_slice_str(topic ? topic->name : "");
         for (int32_t p = 0; p < asked[t].partition_indexes.count; p++) {
             int32_t partition = asked[t].partition_indexes.items[p];
@@ -182,18 +188,25 @@ static void fetch_group(struct hw_request *request, struct hw_slice group_id, co
     }
 }
 
-void hw_api_offset_fetch(struct hw_request *request)
-{
+void hw_api_offset_fetch(struct hw_request *request) {
     static const struct hw_kafka_offset_fetch_request_topic nothing[1];
     const struct hw_kafka_offset_fetch_request *in = request->in;
     struct hw_kafka_offset_fetch_response *out = HW_RESPONSE(request, offset_fetch_response);
     if (request->version < 8)
-        fetch_group(request, in->group_id, in->topics.null ? NULL : in->topics.count ? in->topics.items : nothing, in->topics.count, &out->topics);
+        fetch_group(request, in->group_id,
+                    in->topics.null    ? NULL
+                    : in->topics.count ? in->topics.items
+                                       : nothing,
+                    in->topics.count, &out->topics);
     for (int32_t g = 0; g < in->groups.count; g++) {
         const struct hw_kafka_offset_fetch_request_group *asked = &in->groups.items[g];
-        struct hw_kafka_offset_fetch_response_group *row = HW_KAFKA_ADD(&request->arena, offset_fetch_response_group, &out->groups);
+        struct hw_kafka_offset_fetch_response_group *row =
+            HW_KAFKA_ADD(&request->arena, offset_fetch_response_group, &out->groups);
         row->group_id = asked->group_id;
-        fetch_group(request, asked->group_id, asked->topics.null ? NULL : asked->topics.count ? asked->topics.items : nothing,
+        fetch_group(request, asked->group_id,
+                    asked->topics.null    ? NULL
+                    : asked->topics.count ? asked->topics.items
+                                          : nothing,
                     asked->topics.count, &row->topics);
     }
     hw_request_reply(request, out);
@@ -201,12 +214,12 @@ void hw_api_offset_fetch(struct hw_request *request)
 
 /* ---- DescribeGroups, ListGroups ---- */
 
-void hw_api_describe_groups(struct hw_request *request)
-{
+void hw_api_describe_groups(struct hw_request *request) {
     const struct hw_kafka_describe_groups_request *in = request->in;
     struct hw_kafka_describe_groups_response *out = HW_RESPONSE(request, describe_groups_response);
     for (int32_t i = 0; i < in->groups.count; i++) {
-        struct hw_kafka_describe_groups_response_group *row = HW_KAFKA_ADD(&request->arena, describe_groups_response_group, &out->groups);
+        struct hw_kafka_describe_groups_response_group *row =
+            HW_KAFKA_ADD(&request->arena, describe_groups_response_group, &out->groups);
         struct hw_group *group = hw_group_find(request->broker, in->groups.items[i]);
         row->group_id = in->groups.items[i];
         row->group_state = hw_slice_str(group ? hw_group_state_name(group) : "Dead");
@@ -221,8 +234,10 @@ void hw_api_describe_groups(struct hw_request *request)
         for (const struct hw_member *member = group->members; member; member = member->next) {
             if (member->promised)
                 continue;
-            struct hw_kafka_describe_groups_response_member *m = HW_KAFKA_ADD(&request->arena, describe_groups_response_member, &row->members);
-            const struct hw_member_protocol *protocol = settled && group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
+            struct hw_kafka_describe_groups_response_member *m =
+                HW_KAFKA_ADD(&request->arena, describe_groups_response_member, &row->members);
+            const struct hw_member_protocol *protocol =
+                settled && group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
             m->member_id = hw_slice_str(member->id);
             m->group_instance_id = hw_slice_str(member->instance_id);
             m->client_id = hw_slice_str(member->client_id);
@@ -236,16 +251,14 @@ void hw_api_describe_groups(struct hw_request *request)
     hw_request_reply(request, out);
 }
 
-static bool wanted(const struct hw_slice *words, int32_t count, const char *word)
-{
+static bool wanted(const struct hw_slice *words, int32_t count, const char *word) {
     for (int32_t i = 0; i < count; i++)
         if (words[i].size == strlen(word) && strncasecmp((const char *)words[i].data, word, words[i].size) == 0)
             return true;
     return count == 0;
 }
 
-void hw_api_list_groups(struct hw_request *request)
-{
+void hw_api_list_groups(struct hw_request *request) {
     const struct hw_kafka_list_groups_request *in = request->in;
     struct hw_kafka_list_groups_response *out = HW_RESPONSE(request, list_groups_response);
     size_t at = 0;
@@ -256,7 +269,8 @@ void hw_api_list_groups(struct hw_request *request)
         if (!wanted(in->states_filter.items, in->states_filter.count, hw_group_state_name(group)) ||
             !wanted(in->types_filter.items, in->types_filter.count, "classic"))
             continue;
-        struct hw_kafka_list_groups_response_group *row = HW_KAFKA_ADD(&request->arena, list_groups_response_group, &out->groups);
+        struct hw_kafka_list_groups_response_group *row =
+            HW_KAFKA_ADD(&request->arena, list_groups_response_group, &out->groups);
         row->group_id = hw_slice_str(group->id);
         row->protocol_type = hw_slice_str(group->protocol_type);
         row->group_state = hw_slice_str(hw_group_state_name(group));
@@ -273,8 +287,7 @@ struct erase {
     int32_t waiting;
 };
 
-static void erase_release(struct erase *erase)
-{
+static void erase_release(struct erase *erase) {
     if (--erase->waiting > 0)
         return;
     if (erase->request) {
@@ -284,16 +297,16 @@ static void erase_release(struct erase *erase)
     free(erase);
 }
 
-static void on_erased(void *arg, int error) { erase_release(arg); }
+static void on_erased(void *arg, int error) {
+    erase_release(arg);
+}
 
-static void cancel_erase(struct hw_request *request)
-{
+static void cancel_erase(struct hw_request *request) {
     ((struct erase *)request->state)->request = NULL;
     hw_request_drop(request);
 }
 
-static struct erase *erase_begin(struct hw_request *request, const void *response)
-{
+static struct erase *erase_begin(struct hw_request *request, const void *response) {
     struct erase *erase = hw_xmalloc(sizeof(*erase));
     *erase = (struct erase){request, response, 1};
     request->state = erase;
@@ -301,8 +314,7 @@ static struct erase *erase_begin(struct hw_request *request, const void *respons
     return erase;
 }
 
-static void delete_group(struct hw_group *group, struct erase *erase)
-{
+static void delete_group(struct hw_group *group, struct erase *erase) {
     struct hw_store_record *records = hw_xcalloc(group->offsets.count + 1, sizeof(*records));
     size_t count = 0, at = 0;
     const char *key;
@@ -316,18 +328,19 @@ static void delete_group(struct hw_group *group, struct erase *erase)
     hw_group_free(group);
 }
 
-void hw_api_delete_groups(struct hw_request *request)
-{
+void hw_api_delete_groups(struct hw_request *request) {
     const struct hw_kafka_delete_groups_request *in = request->in;
     struct hw_kafka_delete_groups_response *out = HW_RESPONSE(request, delete_groups_response);
     struct erase *erase = erase_begin(request, out);
     for (int32_t i = 0; i < in->groups_names.count; i++) {
-        struct hw_kafka_delete_groups_response_result *row = HW_KAFKA_ADD(&request->arena, delete_groups_response_result, &out->results);
+        struct hw_kafka_delete_groups_response_result *row =
+            HW_KAFKA_ADD(&request->arena, delete_groups_response_result, &out->results);
         struct hw_group *group = hw_group_find(request->broker, in->groups_names.items[i]);
         row->group_id = in->groups_names.items[i];
-        row->error_code = !group                                            ? HW_KAFKA_GROUP_ID_NOT_FOUND
-                          : group->state != HW_GROUP_EMPTY || group->members || group->storing ? HW_KAFKA_NON_EMPTY_GROUP
-                                                                            : 0;
+        row->error_code = !group ? HW_KAFKA_GROUP_ID_NOT_FOUND
+                          : group->state != HW_GROUP_EMPTY || group->members || group->storing
+                              ? HW_KAFKA_NON_EMPTY_GROUP
+                              : 0;
         if (!row->error_code)
             delete_group(group, erase);
     }
@@ -335,10 +348,10 @@ void hw_api_delete_groups(struct hw_request *request)
 }
 
 /* Does a member of a consumer group subscribe to the topic? Its metadata begins with: version, topics. */
-static bool is_subscribed(const struct hw_group *group, const char *topic)
-{
+static bool is_subscribed(const struct hw_group *group, const char *topic) {
     for (const struct hw_member *member = group->members; member; member = member->next) {
-        const struct hw_member_protocol *protocol = group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
+        const struct hw_member_protocol *protocol =
+            group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
         if (!protocol)
             continue;
         struct hw_kafka_reader in = {protocol->metadata.data, protocol->metadata.data + protocol->metadata.size, false};
@@ -350,8 +363,7 @@ static bool is_subscribed(const struct hw_group *group, const char *topic)
     return false;
 }
 
-void hw_api_offset_delete(struct hw_request *request)
-{
+void hw_api_offset_delete(struct hw_request *request) {
     const struct hw_kafka_offset_delete_request *in = request->in;
     struct hw_kafka_offset_delete_response *out = HW_RESPONSE(request, offset_delete_response);
     struct hw_group *group = hw_group_find(request->broker, in->group_id);
@@ -359,7 +371,8 @@ void hw_api_offset_delete(struct hw_request *request)
     out->error_code = !group ? HW_KAFKA_GROUP_ID_NOT_FOUND : group->members && !consumer ? HW_KAFKA_NON_EMPTY_GROUP : 0;
     struct erase *erase = erase_begin(request, out);
     for (int32_t t = 0; !out->error_code && t < in->topics.count; t++) {
-        struct hw_kafka_offset_delete_response_topic *rows = HW_KAFKA_ADD(&request->arena, offset_delete_response_topic, &out->topics);
+        struct hw_kafka_offset_delete_response_topic *rows =
+            HW_KAFKA_ADD(&request->arena, offset_delete_response_topic, &out->topics);
         rows->name = in->topics.items[t].name;
         char *topic = hw_arena_printf(&request->arena, "%.*s", (int)rows->name.size, (const char *)rows->name.data);
         bool busy = is_subscribed(group, topic);

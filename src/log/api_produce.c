@@ -1,4 +1,5 @@
-/* Produce: append, then answer by acks: 0 nothing, 1 after the write, -1 when the high watermark has passed every batch. */
+/* Produce: append, then answer by acks: 0 nothing, 1 after the write, -1 when the high watermark has passed every
+ * batch. */
 #include "log/broker.h"
 
 #include <string.h>
@@ -17,8 +18,7 @@ struct produce {
     struct wait *waits; /* in the request's arena */
 };
 
-static void release(struct produce *produce)
-{
+static void release(struct produce *produce) {
     if (--produce->waiting > 0)
         return;
     if (produce->request->silent)
@@ -27,8 +27,7 @@ static void release(struct produce *produce)
         hw_request_reply(produce->request, produce->response);
 }
 
-static void durable(struct hw_waiter *waiter, bool gone)
-{
+static void durable(struct hw_waiter *waiter, bool gone) {
     struct wait *wait = HW_CONTAINER_OF(waiter, struct wait, waiter);
     if (gone) {
         wait->row->error_code = HW_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -39,8 +38,7 @@ static void durable(struct hw_waiter *waiter, bool gone)
     release(wait->produce);
 }
 
-static void cancel(struct hw_request *request)
-{
+static void cancel(struct hw_request *request) {
     struct produce *produce = request->state;
     for (int32_t i = 0; i < produce->wait_count; i++) {
         struct wait *wait = &produce->waits[i];
@@ -52,9 +50,9 @@ static void cancel(struct hw_request *request)
     hw_request_drop(request);
 }
 
-static void append(struct produce *produce, struct hw_topic *topic, const struct hw_kafka_produce_request_partition *asked, int refuse,
-                   bool wait_for_disk, struct hw_kafka_produce_response_partition *row)
-{
+static void append(struct produce *produce, struct hw_topic *topic,
+                   const struct hw_kafka_produce_request_partition *asked, int refuse, bool wait_for_disk,
+                   struct hw_kafka_produce_response_partition *row) {
     struct hw_partition *partition = hw_topic_partition(topic, asked->index);
     row->index = asked->index;
     row->base_offset = -1;
@@ -82,14 +80,14 @@ static void append(struct produce *produce, struct hw_topic *topic, const struct
     if (!wait_for_disk || partition->high_watermark >= result.durable_at)
         return;
     struct wait *wait = &produce->waits[produce->wait_count++];
-    *wait = (struct wait){.waiter = {.offset = result.durable_at, .fn = durable}, .partition = partition, .produce = produce, .row = row};
+    *wait = (struct wait){
+        .waiter = {.offset = result.durable_at, .fn = durable}, .partition = partition, .produce = produce, .row = row};
     hw_partition_ref(partition);
     produce->waiting++;
     hw_waiter_add_produce(partition, &wait->waiter);
 }
 
-void hw_api_produce(struct hw_request *request)
-{
+void hw_api_produce(struct hw_request *request) {
     const struct hw_kafka_produce_request *in = request->in;
     struct hw_kafka_produce_response *out = HW_RESPONSE(request, produce_response);
     struct produce *produce = hw_request_alloc(request, sizeof(*produce));
@@ -100,15 +98,16 @@ void hw_api_produce(struct hw_request *request)
     request->state = produce;
     request->cancel = cancel;
     request->silent = in->acks == 0;
-    int refuse = request->version < 3                              ? HW_KAFKA_UNSUPPORTED_VERSION
-                 : in->acks < -1 || in->acks > 1                   ? HW_KAFKA_INVALID_REQUIRED_ACKS
-                 : in->transactional_id.data                       ? HW_KAFKA_INVALID_REQUEST
-                                                                   : 0;
+    int refuse = request->version < 3            ? HW_KAFKA_UNSUPPORTED_VERSION
+                 : in->acks < -1 || in->acks > 1 ? HW_KAFKA_INVALID_REQUIRED_ACKS
+                 : in->transactional_id.data     ? HW_KAFKA_INVALID_REQUEST
+                                                 : 0;
     /* Rows are made first, waits point at them: arrays must not move any more. */
     for (int32_t t = 0; t < in->topics.count; t++) {
-        struct hw_kafka_produce_response_topic *row = HW_KAFKA_ADD(&request->arena, produce_response_topic, &out->topics);
+        struct hw_kafka_produce_response_topic *row =
+            HW_KAFKA_ADD(&request->arena, produce_response_topic, &out->topics);
         for (int32_t p = 0; p < in->topics.items[t].partitions.count; p++)
-            HW_KAFKA_ADD(&request->arena, produce_response_partition, &row->partitions);
+            hw_kafka_array_add(&request->arena, hw_kafka_produce_response_partition_schema(), &row->partitions);
     }
     for (int32_t t = 0; t < in->topics.count; t++) {
         const struct hw_kafka_produce_request_topic *asked = &in->topics.items[t];

@@ -5,22 +5,19 @@
 #include <endian.h>
 #include <string.h>
 
-static uint64_t get(const uint8_t *p, unsigned size)
-{
+static uint64_t get(const uint8_t *p, unsigned size) {
     uint64_t value = 0;
     for (unsigned i = 0; i < size; i++)
         value = value << 8 | p[i];
     return value;
 }
 
-static void put(uint8_t *p, uint64_t value, unsigned size)
-{
+static void put(uint8_t *p, uint64_t value, unsigned size) {
     for (unsigned i = size; i-- > 0; value >>= 8)
         p[i] = (uint8_t)value;
 }
 
-int hw_batch_parse(const uint8_t *data, size_t size, struct hw_batch_info *out, struct hw_err *err)
-{
+int hw_batch_parse(const uint8_t *data, size_t size, struct hw_batch_info *out, struct hw_err *err) {
     if (size < HW_BATCH_HEADER) {
         if (size >= 12 && (int32_t)get(data + 8, 4) < HW_BATCH_HEADER - 12)
             return hw_err_set(err, HW_ERR_DATA, 0, "batch length %d is below a header", (int32_t)get(data + 8, 4));
@@ -51,19 +48,16 @@ int hw_batch_parse(const uint8_t *data, size_t size, struct hw_batch_info *out, 
     return size < out->size ? HW_BATCH_SHORT : HW_BATCH_OK;
 }
 
-bool hw_batch_crc_ok(const uint8_t *data, const struct hw_batch_info *info)
-{
+bool hw_batch_crc_ok(const uint8_t *data, const struct hw_batch_info *info) {
     return hw_crc32c(data + 21, info->size - 21) == info->crc;
 }
 
-void hw_batch_set_position(uint8_t *data, int64_t base_offset, int32_t leader_epoch)
-{
+void hw_batch_set_position(uint8_t *data, int64_t base_offset, int32_t leader_epoch) {
     put(data, (uint64_t)base_offset, 8);
     put(data + 12, (uint32_t)leader_epoch, 4);
 }
 
-void hw_batch_set_append_time(uint8_t *data, struct hw_batch_info *info, int64_t now_ms)
-{
+void hw_batch_set_append_time(uint8_t *data, struct hw_batch_info *info, int64_t now_ms) {
     info->attributes |= HW_BATCH_LOG_APPEND_TIME;
     info->max_timestamp = now_ms;
     put(data + 21, (uint16_t)info->attributes, 2);
@@ -72,14 +66,17 @@ void hw_batch_set_append_time(uint8_t *data, struct hw_batch_info *info, int64_t
     put(data + 17, info->crc, 4);
 }
 
-int32_t hw_batch_last_sequence(const struct hw_batch_info *info)
-{
+int32_t hw_batch_last_sequence(const struct hw_batch_info *info) {
     uint32_t last = (uint32_t)info->base_sequence + (uint32_t)(info->last_offset - info->base_offset);
     return (int32_t)(last & 0x7fffffff);
 }
 
-int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_record *out, struct hw_err *err)
-{
+static struct hw_slice read_bytes(struct hw_kafka_reader *in, int64_t size) {
+    struct hw_slice null = {0};
+    return size < 0 ? null : hw_kafka_read_slice(in, (size_t)size);
+}
+
+int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_record *out, struct hw_err *err) {
     if (records->left == 0)
         return 0;
     struct hw_kafka_reader in = {records->at, records->end, false};
@@ -94,9 +91,9 @@ int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_reco
     out->timestamp = append_time ? records->info.max_timestamp : timestamp;
     out->offset = (int64_t)((uint64_t)records->info.base_offset + (uint64_t)delta);
     int64_t key_size = hw_kafka_read_varint(&in);
-    out->key = key_size < 0 ? (struct hw_slice){0} : hw_kafka_read_slice(&in, (size_t)key_size);
+    out->key = read_bytes(&in, key_size);
     int64_t value_size = hw_kafka_read_varint(&in);
-    out->value = value_size < 0 ? (struct hw_slice){0} : hw_kafka_read_slice(&in, (size_t)value_size);
+    out->value = read_bytes(&in, value_size);
     if (in.failed || delta < 0 || delta > INT32_MAX)
         return hw_err_set(err, HW_ERR_DATA, 0, "a record's fields do not fit its length");
     out->raw = (struct hw_slice){records->at, (size_t)(in.end - records->at)};
@@ -105,15 +102,14 @@ int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_reco
     return 1;
 }
 
-void hw_batch_build_begin(struct hw_batch_builder *builder, int64_t base_offset)
-{
+void hw_batch_build_begin(struct hw_batch_builder *builder, int64_t base_offset) {
     *builder = (struct hw_batch_builder){.base_offset = base_offset, .max_timestamp = -1};
     static const uint8_t header[HW_BATCH_HEADER];
     hw_buf_add(&builder->out, header, sizeof(header));
 }
 
-void hw_batch_build_add(struct hw_batch_builder *builder, int64_t offset, int64_t timestamp, struct hw_slice key, struct hw_slice value)
-{
+void hw_batch_build_add(struct hw_batch_builder *builder, int64_t offset, int64_t timestamp, struct hw_slice key,
+                        struct hw_slice value) {
     if (builder->count++ == 0)
         builder->first_timestamp = timestamp;
     builder->max_timestamp = HW_MAX(builder->max_timestamp, timestamp);
@@ -132,8 +128,7 @@ void hw_batch_build_add(struct hw_batch_builder *builder, int64_t offset, int64_
     hw_buf_done(&body);
 }
 
-void hw_batch_build_end(struct hw_batch_builder *builder)
-{
+void hw_batch_build_end(struct hw_batch_builder *builder) {
     uint8_t *p = builder->out.data;
     put(p, (uint64_t)builder->base_offset, 8);
     put(p + 8, builder->out.size - 12, 4);

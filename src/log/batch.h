@@ -1,4 +1,5 @@
-/* A record batch, format v2: header, checksum, and the records inside. Byte for byte what goes over the wire and into .log files. */
+/* A record batch, format v2: header, checksum, and the records inside. Byte for byte what goes over the wire and into
+ * .log files. */
 #pragma once
 #include "base/buf.h"
 
@@ -48,7 +49,8 @@ struct hw_batch_records {
 };
 HW_MUST_CHECK int hw_batch_records_open(const uint8_t *data, const struct hw_batch_info *info, size_t max_plain_bytes,
                                         struct hw_batch_records *out, struct hw_err *err);
-int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_record *out, struct hw_err *err); /* 1 = one more, 0 = end */
+int hw_batch_records_next(struct hw_batch_records *records, struct hw_batch_record *out,
+                          struct hw_err *err); /* 1 = one more, 0 = end */
 void hw_batch_records_done(struct hw_batch_records *records);
 
 /* Building an uncompressed batch. */
@@ -58,5 +60,6 @@ struct hw_batch_builder {
     int32_t count, last_delta;
 };
 void hw_batch_build_begin(struct hw_batch_builder *builder, int64_t base_offset);
-void hw_batch_build_add(struct hw_batch_builder *builder, int64_t offset, int64_t timestamp, struct hw_slice key, struct hw_slice value);
+void hw_batch_build_add(struct hw_batch_builder *builder, int64_t offset, int64_t timestamp, struct hw_slice key,
+                        struct hw_slice value);
 void hw_batch_build_end(struct hw_batch_builder *builder);

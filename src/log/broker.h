@@ -1,5 +1,6 @@
-/* The broker: what the request handlers share. One thread, the broker thread, runs the loop and owns connections, topics, partitions
- * and groups; so there is not a lock among them. The flusher thread only syncs files it was handed and posts back. */
+/* The broker: what the request handlers share. One thread, the broker thread, runs the loop and owns connections,
+ * topics, partitions and groups; so there is not a lock among them. The flusher thread only syncs files it was handed
+ * and posts back. */
 #pragma once
 #include "highway/config.h"
 #include "kafka/messages.h"
@@ -28,7 +29,8 @@ struct hw_request {
     struct hw_arena arena;
     void *in;
     bool done, silent; /* silent: no answer at all (acks=0) */
-    void (*cancel)(struct hw_request *request); /* the client went away; must end with hw_request_drop or keep its own reference */
+    void (*cancel)(
+        struct hw_request *request); /* the client went away; must end with hw_request_drop or keep its own reference */
     void *state;
     struct hw_buf out;
     struct hw_kafka_writer writer; /* its spans; owners are segments */
@@ -40,11 +42,11 @@ void hw_request_reply(struct hw_request *request, const void *response);
 /* Ends the request without an answer: silent, or its client is gone. */
 void hw_request_drop(struct hw_request *request);
 void *hw_request_alloc(struct hw_request *request, size_t size);
-#define HW_RESPONSE(request, name)                                                                          \
-    ({                                                                                                      \
-        struct hw_kafka_##name *response_ = hw_request_alloc((request), sizeof(*response_));                \
-        hw_kafka_init(hw_kafka_##name##_schema(), response_);                                               \
-        response_;                                                                                          \
+#define HW_RESPONSE(request, name)                                                                                     \
+    ({                                                                                                                 \
+        struct hw_kafka_##name *response_ = hw_request_alloc((request), sizeof(*response_));                           \
+        hw_kafka_init(hw_kafka_##name##_schema(), response_);                                                          \
+        response_;                                                                                                     \
     })
 const char *hw_request_host(const struct hw_request *request); /* what this client should connect to */
 const char *hw_request_peer(const struct hw_request *request); /* "/127.0.0.1", as Kafka shows it */
@@ -56,8 +58,8 @@ struct hw_broker {
     struct hw_loop *loop;
     struct hw_topics topics;
     struct hw_flusher *flusher;
-    struct hw_map groups; /* struct hw_group * */
-    struct hw_topic *offsets_topic; /* __consumer_offsets, NULL until needed */
+    struct hw_map groups;             /* struct hw_group * */
+    struct hw_topic *offsets_topic;   /* __consumer_offsets, NULL until needed */
     struct hw_request *ready_fetches; /* to be looked at again, chained by hw_fetch_state */
     struct hw_conn *conns;
     uint32_t conn_count;
@@ -74,7 +76,8 @@ struct hw_broker {
     int32_t num_partitions, offsets_partitions;
     bool auto_create, stopping;
     int32_t max_request_bytes, max_connections;
-    int64_t initial_rebalance_delay_ms, min_session_ms, max_session_ms, checkpoint_interval_ms, retention_check_ms, clean_interval_ms;
+    int64_t initial_rebalance_delay_ms, min_session_ms, max_session_ms, checkpoint_interval_ms, retention_check_ms,
+        clean_interval_ms;
     int64_t offsets_retention_ms, producer_expiration_ms;
     int32_t max_group_size, offset_metadata_max;
     const struct hw_config *config;
@@ -89,7 +92,7 @@ void hw_dispatch(struct hw_request *request);
 /* flusher.c */
 HW_MUST_CHECK int hw_flusher_start(struct hw_broker *broker, struct hw_err *err);
 void hw_flusher_kick(struct hw_broker *broker); /* hands over what is dirty if the flusher is idle */
-void hw_flusher_finish(void *broker);           /* broker thread: ends the loop once everything is synced and answered */
+void hw_flusher_finish(void *broker); /* broker thread: ends the loop once everything is synced and answered */
 void hw_broker_maybe_end(struct hw_broker *broker);
 void hw_flusher_stop(struct hw_broker *broker); /* joins */
 

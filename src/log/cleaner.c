@@ -1,12 +1,12 @@
 /* Compaction: of records with the same key only the last stays.
  *
- *   C1  Only sealed, durable segments are touched; the newest segment never is. Offsets do not change, records go missing.
- *   C2  A segment is replaced by its cleaned copy: copy written and synced, index files (hints) removed, then one rename. A crash at
- *       any point leaves either the old or the new file, both right.
- *   C3  A record is dropped only if a later one with its key is in the map, so dropping twice or half is harmless.
- *   C4  A tombstone goes once it is older than delete.retention.ms; everything before it in its key went in the same pass or earlier.
- * The cleaner thread reads by descriptors of its own and writes NNN.log.cleaned; the swap happens on the broker thread. One partition
- * at a time. Rewritten batches are stored uncompressed. */
+ *   C1  Only sealed, durable segments are touched; the newest segment never is. Offsets do not change, records go
+ * missing. C2  A segment is replaced by its cleaned copy: copy written and synced, index files (hints) removed, then
+ * one rename. A crash at any point leaves either the old or the new file, both right. C3  A record is dropped only if a
+ * later one with its key is in the map, so dropping twice or half is harmless. C4  A tombstone goes once it is older
+ * than delete.retention.ms; everything before it in its key went in the same pass or earlier. The cleaner thread reads
+ * by descriptors of its own and writes NNN.log.cleaned; the swap happens on the broker thread. One partition at a time.
+ * Rewritten batches are stored uncompressed. */
 #include "log/broker.h"
 
 #include "base/diag.h"
@@ -21,8 +21,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MAX_KEYS (4u << 20)          /* 24 bytes each */
-#define ROLL_BYTES (16 << 20)        /* the newest segment of a compacted topic is closed at this size, so that it can be cleaned */
+#define MAX_KEYS (4u << 20) /* 24 bytes each */
+#define ROLL_BYTES                                                                                                     \
+    (16 << 20) /* the newest segment of a compacted topic is closed at this size, so that it can be cleaned */
 #define MAX_PLAIN (256u << 20)
 
 struct key_entry {
@@ -57,8 +58,7 @@ struct hw_cleaner {
 
 /* ---- the map: key → last offset, by a 128-bit hash ---- */
 
-static uint64_t mix(const uint8_t *data, size_t size, uint64_t seed)
-{
+static uint64_t mix(const uint8_t *data, size_t size, uint64_t seed) {
     uint64_t h = seed ^ (size * 0xc6a4a7935bd1e995u);
     for (; size >= 8; size -= 8, data += 8) {
         uint64_t k;
@@ -74,22 +74,19 @@ static uint64_t mix(const uint8_t *data, size_t size, uint64_t seed)
     return h ^ (h >> 47);
 }
 
-static struct key_entry *slot_of(const struct key_map *map, const uint64_t hash[2])
-{
+static struct key_entry *slot_of(const struct key_map *map, const uint64_t hash[2]) {
     size_t at = hash[0] & (map->capacity - 1);
     while (map->slots[at].offset && (map->slots[at].hash[0] != hash[0] || map->slots[at].hash[1] != hash[1]))
         at = (at + 1) & (map->capacity - 1);
     return &map->slots[at];
 }
 
-static void hash_key(struct hw_slice key, uint64_t out[2])
-{
+static void hash_key(struct hw_slice key, uint64_t out[2]) {
     out[0] = mix(key.data, key.size, 0x9E3779B97F4A7C15u);
     out[1] = mix(key.data, key.size, 0xD1B54A32D192ED03u);
 }
 
-static void map_put(struct key_map *map, struct hw_slice key, int64_t offset)
-{
+static void map_put(struct key_map *map, struct hw_slice key, int64_t offset) {
     if ((map->count + 1) * 4 > map->capacity * 3) {
         struct key_map bigger = {.capacity = HW_MAX(map->capacity * 2, (size_t)1024), .count = map->count};
         bigger.slots = hw_xcalloc(bigger.capacity, sizeof(*bigger.slots));
@@ -107,8 +104,7 @@ static void map_put(struct key_map *map, struct hw_slice key, int64_t offset)
     *entry = (struct key_entry){{hash[0], hash[1]}, offset + 1};
 }
 
-static int64_t map_get(const struct key_map *map, struct hw_slice key)
-{
+static int64_t map_get(const struct key_map *map, struct hw_slice key) {
     uint64_t hash[2];
     if (!map->capacity)
         return -1;
@@ -123,14 +119,12 @@ struct view {
     size_t size;
 };
 
-static void view_done(struct view *view)
-{
+static void view_done(struct view *view) {
     if (view->data)
         munmap(view->data, view->size);
 }
 
-static int view_open(const struct source *source, struct view *out, struct hw_err *err)
-{
+static int view_open(const struct source *source, struct view *out, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(source->segment, "log");
     HW_CLEANUP(hw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     void *data = fd < 0 || !source->size ? MAP_FAILED : mmap(NULL, source->size, PROT_READ, MAP_SHARED, fd, 0);
@@ -140,19 +134,21 @@ static int view_open(const struct source *source, struct view *out, struct hw_er
     return 0;
 }
 
-static int batch_at(const struct source *source, const struct view *view, size_t at, struct hw_batch_info *out, struct hw_err *err)
-{
+static int batch_at(const struct source *source, const struct view *view, size_t at, struct hw_batch_info *out,
+                    struct hw_err *err) {
     int result = hw_batch_parse(view->data + at, view->size - at, out, err);
     if (result != HW_BATCH_OK || !hw_batch_crc_ok(view->data + at, out))
-        return hw_err_set(err, HW_ERR_DATA, 0, "%s/%020" PRId64 ".log is damaged at byte %zu; its partition is not compacted", source->segment->dir,
-                          source->base, at);
+        return hw_err_set(err, HW_ERR_DATA, 0,
+                          "%s/%020" PRId64 ".log is damaged at byte %zu; its partition is not compacted",
+                          source->segment->dir, source->base, at);
     return 0;
 }
 
-static bool cancelled(const struct job *job) { return __atomic_load_n(&job->broker->cleaner->cancel, __ATOMIC_RELAXED); }
+static bool cancelled(const struct job *job) {
+    return __atomic_load_n(&job->broker->cleaner->cancel, __ATOMIC_RELAXED);
+}
 
-static int map_batch(struct job *job, struct key_map *map, const uint8_t *data, const struct hw_batch_info *info)
-{
+static int map_batch(struct job *job, struct key_map *map, const uint8_t *data, const struct hw_batch_info *info) {
     HW_CLEANUP(hw_batch_records_done) struct hw_batch_records records = {0};
     HW_TRY(hw_batch_records_open(data, info, MAX_PLAIN, &records, &job->err));
     struct hw_batch_record record;
@@ -163,8 +159,7 @@ static int map_batch(struct job *job, struct key_map *map, const uint8_t *data, 
     return result;
 }
 
-static int build_map(struct job *job, struct key_map *map)
-{
+static int build_map(struct job *job, struct key_map *map) {
     job->map_end = job->sources[job->count - 1].end;
     for (size_t s = 0; s < job->count; s++) {
         const struct source *source = &job->sources[s];
@@ -190,8 +185,7 @@ static int build_map(struct job *job, struct key_map *map)
 
 /* ---- writing the cleaned copy ---- */
 
-static bool keeps(const struct job *job, const struct key_map *map, const struct hw_batch_record *record)
-{
+static bool keeps(const struct job *job, const struct key_map *map, const struct hw_batch_record *record) {
     if (!record->key.data)
         return false; /* cannot be in a compacted topic but from before it was one */
     if (map_get(map, record->key) > record->offset)
@@ -199,16 +193,14 @@ static bool keeps(const struct job *job, const struct key_map *map, const struct
     return record->value.data || record->timestamp >= job->tombstones_before_ms || record->offset >= job->map_end;
 }
 
-static void put_be(uint8_t *p, uint64_t value, unsigned size)
-{
+static void put_be(uint8_t *p, uint64_t value, unsigned size) {
     for (unsigned i = size; i-- > 0; value >>= 8)
         p[i] = (uint8_t)value;
 }
 
 /* Appends what stays of the batch. The header keeps its offsets, times and producer; records are copied as they are. */
-static int clean_batch(struct job *job, const struct key_map *map, const uint8_t *data, const struct hw_batch_info *info, struct hw_buf *out,
-                       bool *changed)
-{
+static int clean_batch(struct job *job, const struct key_map *map, const uint8_t *data,
+                       const struct hw_batch_info *info, struct hw_buf *out, bool *changed) {
     HW_CLEANUP(hw_batch_records_done) struct hw_batch_records records = {0};
     HW_TRY(hw_batch_records_open(data, info, MAX_PLAIN, &records, &job->err));
     size_t start = out->size;
@@ -242,8 +234,7 @@ static int clean_batch(struct job *job, const struct key_map *map, const uint8_t
     return 0;
 }
 
-static int flush_out(int fd, struct hw_buf *out, uint32_t *total, struct hw_err *err)
-{
+static int flush_out(int fd, struct hw_buf *out, uint32_t *total, struct hw_err *err) {
     for (size_t done = 0; done < out->size;) {
         ssize_t n = write(fd, out->data + done, out->size - done);
         if (n < 0 && errno == EINTR)
@@ -257,8 +248,7 @@ static int flush_out(int fd, struct hw_buf *out, uint32_t *total, struct hw_err 
     return 0;
 }
 
-static int clean_source(struct job *job, const struct key_map *map, struct source *source)
-{
+static int clean_source(struct job *job, const struct key_map *map, struct source *source) {
     HW_CLEANUP(view_done) struct view view = {0};
     HW_TRY(view_open(source, &view, &job->err));
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(source->segment, "log.cleaned");
@@ -288,8 +278,7 @@ static int clean_source(struct job *job, const struct key_map *map, struct sourc
 
 /* ---- swapping, on the broker thread ---- */
 
-static int swap_in(struct job *job, struct source *source, uint32_t index, struct hw_err *err)
-{
+static int swap_in(struct job *job, struct source *source, uint32_t index, struct hw_err *err) {
     struct hw_partition *partition = job->partition;
     struct hw_segment *old = partition->segments[index], *new_segment;
     HW_CLEANUP(hw_freep) char *cleaned = hw_segment_path(old, "log.cleaned");
@@ -312,13 +301,13 @@ static int swap_in(struct job *job, struct source *source, uint32_t index, struc
         hw_segment_delete(new_segment);
         hw_segment_unref(new_segment);
         partition->segment_count--;
-        memmove(&partition->segments[index], &partition->segments[index + 1], (partition->segment_count - index) * sizeof(*partition->segments));
+        memmove(&partition->segments[index], &partition->segments[index + 1],
+                (partition->segment_count - index) * sizeof(*partition->segments));
     }
     return 0;
 }
 
-static void job_free(struct job *job)
-{
+static void job_free(struct job *job) {
     for (size_t i = 0; i < job->count; i++)
         hw_segment_unref(job->sources[i].segment);
     hw_partition_unref(job->partition);
@@ -326,8 +315,7 @@ static void job_free(struct job *job)
     free(job);
 }
 
-static void finish(void *arg)
-{
+static void finish(void *arg) {
     struct job *job = arg;
     struct hw_partition *partition = job->partition;
     struct hw_cleaner *cleaner = job->broker->cleaner;
@@ -352,12 +340,12 @@ static void finish(void *arg)
         unlink(left);
     }
     if (job->failed && job->err.kind) {
-        hw_warn("compaction failed; it is tried again later", hw_kv_s("topic", partition->topic->name), hw_kv_i("partition", partition->id),
-                hw_kv_s("error", job->err.text));
+        hw_warn("compaction failed; it is tried again later", hw_kv_s("topic", partition->topic->name),
+                hw_kv_i("partition", partition->id), hw_kv_s("error", job->err.text));
     } else if (!job->failed && !partition->deleted) {
         partition->cleaned_until = job->map_end;
-        hw_info("compacted", hw_kv_s("topic", partition->topic->name), hw_kv_i("partition", partition->id), hw_kv_i("bytes_before", (int64_t)before),
-                hw_kv_i("bytes_after", (int64_t)after));
+        hw_info("compacted", hw_kv_s("topic", partition->topic->name), hw_kv_i("partition", partition->id),
+                hw_kv_i("bytes_before", (int64_t)before), hw_kv_i("bytes_after", (int64_t)after));
         hw_partition_mark_dirty(partition);
     }
     struct hw_broker *broker = job->broker;
@@ -365,8 +353,7 @@ static void finish(void *arg)
     hw_broker_maybe_end(broker);
 }
 
-static void *cleaner_main(void *arg)
-{
+static void *cleaner_main(void *arg) {
     struct job *job = arg;
     struct key_map map = {0};
     int result = build_map(job, &map);
@@ -382,8 +369,8 @@ static void *cleaner_main(void *arg)
 /* ---- choosing ---- */
 
 /* How many sealed segments may be cleaned; *out_dirty and *out_total are their bytes. */
-static uint32_t cleanable(const struct hw_partition *partition, int64_t now_ms, uint64_t *out_dirty, uint64_t *out_total)
-{
+static uint32_t cleanable(const struct hw_partition *partition, int64_t now_ms, uint64_t *out_dirty,
+                          uint64_t *out_total) {
     const struct hw_topic_config *config = &partition->topic->config;
     uint32_t count = 0;
     *out_dirty = *out_total = 0;
@@ -399,17 +386,22 @@ static uint32_t cleanable(const struct hw_partition *partition, int64_t now_ms, 
     return count;
 }
 
-static void begin(struct hw_broker *broker, struct hw_partition *partition, uint32_t count, int64_t now_ms)
-{
+static void begin(struct hw_broker *broker, struct hw_partition *partition, uint32_t count, int64_t now_ms) {
     struct job *job = hw_xcalloc(1, sizeof(*job));
-    *job = (struct job){.broker = broker, .partition = partition, .count = count, .from = partition->cleaned_until,
+    *job = (struct job){.broker = broker,
+                        .partition = partition,
+                        .count = count,
+                        .from = partition->cleaned_until,
                         .tombstones_before_ms = now_ms - partition->topic->config.delete_retention_ms};
     hw_partition_ref(partition);
     job->sources = hw_xcalloc(count, sizeof(*job->sources));
     for (uint32_t i = 0; i < count; i++) {
         struct hw_segment *segment = partition->segments[i];
         hw_segment_ref(segment);
-        job->sources[i] = (struct source){.segment = segment, .base = segment->base_offset, .end = partition->segments[i + 1]->base_offset, .size = segment->size};
+        job->sources[i] = (struct source){.segment = segment,
+                                          .base = segment->base_offset,
+                                          .end = partition->segments[i + 1]->base_offset,
+                                          .size = segment->size};
     }
     int error = pthread_create(&broker->cleaner->thread, NULL, cleaner_main, job);
     broker->cleaner->running = error == 0;
@@ -417,8 +409,7 @@ static void begin(struct hw_broker *broker, struct hw_partition *partition, uint
         job_free(job);
 }
 
-void hw_cleaner_look(struct hw_broker *broker)
-{
+void hw_cleaner_look(struct hw_broker *broker) {
     if (!broker->cleaner)
         broker->cleaner = hw_xcalloc(1, sizeof(*broker->cleaner));
     if (broker->cleaner->running || broker->stopping)
@@ -452,17 +443,17 @@ void hw_cleaner_look(struct hw_broker *broker)
         begin(broker, best, best_count, now);
 }
 
-void hw_cleaner_cancel(struct hw_broker *broker)
-{
+void hw_cleaner_cancel(struct hw_broker *broker) {
     if (broker->cleaner)
         __atomic_store_n(&broker->cleaner->cancel, true, __ATOMIC_RELAXED);
 }
 
-bool hw_cleaner_busy(const struct hw_broker *broker) { return broker->cleaner && broker->cleaner->running; }
+bool hw_cleaner_busy(const struct hw_broker *broker) {
+    return broker->cleaner && broker->cleaner->running;
+}
 
 /* After the loop has ended. */
-void hw_cleaner_stop(struct hw_broker *broker)
-{
+void hw_cleaner_stop(struct hw_broker *broker) {
     struct hw_cleaner *cleaner = broker->cleaner;
     if (!cleaner)
         return;

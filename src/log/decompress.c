@@ -9,13 +9,11 @@
 
 #define STEP (64 * 1024)
 
-static int too_big(struct hw_err *err)
-{
+static int too_big(struct hw_err *err) {
     return hw_err_set(err, HW_ERR_DATA, 0, "the batch unpacks to more than the limit");
 }
 
-static int unpack_gzip(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err)
-{
+static int unpack_gzip(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err) {
     z_stream z = {.next_in = (uint8_t *)(uintptr_t)data, .avail_in = (uInt)size};
     if (inflateInit2(&z, 15 + 32) != Z_OK)
         return hw_err_set(err, HW_ERR_FATAL, 0, "zlib does not start");
@@ -34,8 +32,7 @@ static int unpack_gzip(const uint8_t *data, size_t size, struct hw_buf *out, str
     return result == Z_STREAM_END ? 0 : hw_err_set(err, HW_ERR_DATA, 0, "the batch's gzip data is damaged");
 }
 
-static int unpack_snappy_block(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err)
-{
+static int unpack_snappy_block(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err) {
     size_t plain = 0;
     if (snappy_uncompressed_length((const char *)data, size, &plain) != SNAPPY_OK)
         return hw_err_set(err, HW_ERR_DATA, 0, "the batch's snappy data is damaged");
@@ -47,8 +44,7 @@ static int unpack_snappy_block(const uint8_t *data, size_t size, struct hw_buf *
     return 0;
 }
 
-static int unpack_snappy(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err)
-{
+static int unpack_snappy(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err) {
     static const uint8_t xerial[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
     if (size < 16 || memcmp(data, xerial, sizeof(xerial)) != 0)
         return unpack_snappy_block(data, size, out, err);
@@ -65,8 +61,7 @@ static int unpack_snappy(const uint8_t *data, size_t size, struct hw_buf *out, s
     return 0;
 }
 
-static int unpack_lz4(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err)
-{
+static int unpack_lz4(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err) {
     LZ4F_dctx *context = NULL;
     if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
         return hw_err_set(err, HW_ERR_FATAL, 0, "lz4 does not start");
@@ -88,8 +83,7 @@ static int unpack_lz4(const uint8_t *data, size_t size, struct hw_buf *out, stru
     return result;
 }
 
-static int unpack_zstd(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err)
-{
+static int unpack_zstd(const uint8_t *data, size_t size, struct hw_buf *out, struct hw_err *err) {
     ZSTD_DStream *stream = ZSTD_createDStream();
     ZSTD_inBuffer in = {data, size, 0};
     int result = 0;
@@ -111,8 +105,7 @@ static int unpack_zstd(const uint8_t *data, size_t size, struct hw_buf *out, str
 }
 
 int hw_batch_records_open(const uint8_t *data, const struct hw_batch_info *info, size_t max_plain_bytes,
-                          struct hw_batch_records *out, struct hw_err *err)
-{
+                          struct hw_batch_records *out, struct hw_err *err) {
     *out = (struct hw_batch_records){.info = *info, .left = info->count, .plain.limit = max_plain_bytes + STEP};
     const uint8_t *body = data + HW_BATCH_HEADER;
     size_t size = info->size - HW_BATCH_HEADER;
@@ -124,11 +117,21 @@ int hw_batch_records_open(const uint8_t *data, const struct hw_batch_info *info,
         out->at = body;
         out->end = body + size;
         return 0;
-    case 1: result = unpack_gzip(body, size, &out->plain, err); break;
-    case 2: result = unpack_snappy(body, size, &out->plain, err); break;
-    case 3: result = unpack_lz4(body, size, &out->plain, err); break;
-    case 4: result = unpack_zstd(body, size, &out->plain, err); break;
-    default: result = hw_err_set(err, HW_ERR_DATA, 0, "the batch names compression %d, which does not exist", info->attributes & 7);
+    case 1:
+        result = unpack_gzip(body, size, &out->plain, err);
+        break;
+    case 2:
+        result = unpack_snappy(body, size, &out->plain, err);
+        break;
+    case 3:
+        result = unpack_lz4(body, size, &out->plain, err);
+        break;
+    case 4:
+        result = unpack_zstd(body, size, &out->plain, err);
+        break;
+    default:
+        result = hw_err_set(err, HW_ERR_DATA, 0, "the batch names compression %d, which does not exist",
+                            info->attributes & 7);
     }
     if (result < 0) {
         hw_buf_done(&out->plain);
@@ -139,7 +142,6 @@ int hw_batch_records_open(const uint8_t *data, const struct hw_batch_info *info,
     return 0;
 }
 
-void hw_batch_records_done(struct hw_batch_records *records)
-{
+void hw_batch_records_done(struct hw_batch_records *records) {
     hw_buf_done(&records->plain);
 }

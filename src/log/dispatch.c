@@ -16,8 +16,7 @@ static const struct {
     {44, hw_api_incremental_alter_configs}, {47, hw_api_offset_delete}, {60, hw_api_describe_cluster},
 };
 
-void hw_dispatch(struct hw_request *request)
-{
+void hw_dispatch(struct hw_request *request) {
     for (size_t i = 0; i < HW_ARRAY_SIZE(handlers); i++) {
         if (handlers[i].key == request->api->key) {
             handlers[i].handler(request);

@@ -1,8 +1,8 @@
 /* Group commit. While one round of fdatasync() runs, appends go on; the next round takes all of them together.
  *
- *   F1  A round covers, per partition, everything appended before it was handed over; the high watermark moves to there afterwards.
- *   F2  Few dirty files: fdatasync() each. Many: one syncfs(), which costs about as much as two.
- *   F3  A failed sync is final: the kernel may have dropped the pages. The process stops and recovers from what the disk has. */
+ *   F1  A round covers, per partition, everything appended before it was handed over; the high watermark moves to there
+ * afterwards. F2  Few dirty files: fdatasync() each. Many: one syncfs(), which costs about as much as two. F3  A failed
+ * sync is final: the kernel may have dropped the pages. The process stops and recovers from what the disk has. */
 #include "log/broker.h"
 
 #include "base/diag.h"
@@ -41,8 +41,7 @@ struct hw_flusher {
     int root_fd;
 };
 
-static struct item *add_item(struct job *job)
-{
+static struct item *add_item(struct job *job) {
     if (job->count == job->capacity) {
         job->capacity = HW_MAX(job->capacity * 2, (size_t)8);
         job->items = hw_xrealloc(job->items, job->capacity * sizeof(*job->items));
@@ -52,12 +51,12 @@ static struct item *add_item(struct job *job)
 }
 
 /* Takes the list of dirty partitions; NULL when there is none. */
-static struct job *take_dirty(struct hw_broker *broker)
-{
+static struct job *take_dirty(struct hw_broker *broker) {
     if (!broker->topics.dirty)
         return NULL;
     struct job *job = hw_xcalloc(1, sizeof(*job));
     job->broker = broker;
+    bool unsyncable = false;
     while (broker->topics.dirty) {
         struct hw_partition *partition = broker->topics.dirty;
         broker->topics.dirty = partition->next_dirty;
@@ -70,12 +69,16 @@ static struct job *take_dirty(struct hw_broker *broker)
             struct hw_err err;
             if (hw_segment_fd(segment, &err) < 0) { /* F3 holds here too: what cannot be synced is not acknowledged */
                 hw_role_quit(&err);
+                unsyncable = true;
                 continue;
             }
             struct item *item = add_item(job);
             hw_segment_ref(segment);
             hw_partition_ref(partition);
-            *item = (struct item){.partition = partition, .segment = segment, .size = segment->size, .end_offset = partition->next_offset};
+            *item = (struct item){.partition = partition,
+                                  .segment = segment,
+                                  .size = segment->size,
+                                  .end_offset = partition->next_offset};
         }
         if (partition->new_files && job->count > before) {
             job->items[before].dir = hw_xstrdup(partition->dir);
@@ -83,11 +86,12 @@ static struct job *take_dirty(struct hw_broker *broker)
         }
         hw_partition_unref(partition);
     }
+    for (size_t i = 0; unsyncable && i < job->count; i++)
+        job->items[i].end_offset = -1;
     return job;
 }
 
-static int sync_dir(const char *dir)
-{
+static int sync_dir(const char *dir) {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : -1; /* deleted meanwhile */
@@ -96,8 +100,7 @@ static int sync_dir(const char *dir)
     return result;
 }
 
-static void run(struct hw_flusher *flusher, struct job *job)
-{
+static void run(struct hw_flusher *flusher, struct job *job) {
     struct hw_err err;
     bool failed = false;
     if (job->count >= SYNCFS_FROM_FILES) {
@@ -111,7 +114,8 @@ static void run(struct hw_flusher *flusher, struct job *job)
             failed = fdatasync(item->segment->fd) < 0 || (item->dir && sync_dir(item->dir) < 0);
             root = root || item->dir;
             if (failed)
-                hw_err_set_errno(&err, errno, "fdatasync of %s/%020" PRId64 ".log failed; nothing further is acknowledged",
+                hw_err_set_errno(&err, errno,
+                                 "fdatasync of %s/%020" PRId64 ".log failed; nothing further is acknowledged",
                                  item->segment->dir, item->segment->base_offset);
         }
         if (!failed && root && fsync(flusher->root_fd) < 0) {
@@ -126,8 +130,7 @@ static void run(struct hw_flusher *flusher, struct job *job)
 }
 
 /* Broker thread: the disk has it. */
-static void finish(void *arg)
-{
+static void finish(void *arg) {
     struct job *job = arg;
     struct hw_broker *broker = job->broker;
     broker->flusher->busy = false;
@@ -153,8 +156,7 @@ static void finish(void *arg)
     hw_broker_maybe_end(broker);
 }
 
-static void *flusher_main(void *arg)
-{
+static void *flusher_main(void *arg) {
     struct hw_flusher *flusher = arg;
     pthread_mutex_lock(&flusher->lock);
     for (;;) {
@@ -173,8 +175,7 @@ static void *flusher_main(void *arg)
     return NULL;
 }
 
-void hw_flusher_kick(struct hw_broker *broker)
-{
+void hw_flusher_kick(struct hw_broker *broker) {
     struct hw_flusher *flusher = broker->flusher;
     if (flusher->busy)
         return;
@@ -192,8 +193,7 @@ void hw_flusher_kick(struct hw_broker *broker)
     pthread_mutex_unlock(&flusher->lock);
 }
 
-int hw_flusher_start(struct hw_broker *broker, struct hw_err *err)
-{
+int hw_flusher_start(struct hw_broker *broker, struct hw_err *err) {
     struct hw_flusher *flusher = hw_xcalloc(1, sizeof(*flusher));
     flusher->broker = broker;
     flusher->root_fd = open(broker->topics.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -207,8 +207,7 @@ int hw_flusher_start(struct hw_broker *broker, struct hw_err *err)
 }
 
 /* On the broker thread: the last round of syncs, then the loop ends. */
-void hw_flusher_finish(void *arg)
-{
+void hw_flusher_finish(void *arg) {
     struct hw_broker *broker = arg;
     broker->stopping = true;
     hw_cleaner_cancel(broker);
@@ -216,15 +215,13 @@ void hw_flusher_finish(void *arg)
     hw_broker_maybe_end(broker);
 }
 
-void hw_broker_maybe_end(struct hw_broker *broker)
-{
+void hw_broker_maybe_end(struct hw_broker *broker) {
     if (broker->stopping && !broker->flusher->busy && !hw_cleaner_busy(broker))
         hw_loop_stop(broker->loop);
 }
 
 /* After the loop has ended. */
-void hw_flusher_stop(struct hw_broker *broker)
-{
+void hw_flusher_stop(struct hw_broker *broker) {
     struct hw_flusher *flusher = broker->flusher;
     if (!flusher)
         return;

@@ -9,25 +9,26 @@
 static void prepare_rebalance(struct hw_group *group, const char *reason);
 static void maybe_complete_join(struct hw_group *group);
 
-const char *hw_group_state_name(const struct hw_group *group)
-{
+const char *hw_group_state_name(const struct hw_group *group) {
     static const char *const names[] = {"Empty", "PreparingRebalance", "CompletingRebalance", "Stable"};
     return names[group->state];
 }
 
-static char *dup_slice(struct hw_slice slice) { return hw_xstrndup((const char *)slice.data, slice.size); }
+static char *dup_slice(struct hw_slice slice) {
+    return hw_xstrndup((const char *)slice.data, slice.size);
+}
 
-static bool same(const char *text, struct hw_slice slice) { return text && hw_slice_eq(slice, text); }
+static bool same(const char *text, struct hw_slice slice) {
+    return text && hw_slice_eq(slice, text);
+}
 
-static void set_text(char **text, const char *value)
-{
+static void set_text(char **text, const char *value) {
     char *copy = value ? hw_xstrdup(value) : NULL;
     free(*text);
     *text = copy;
 }
 
-void hw_blob_set(struct hw_blob *blob, struct hw_slice from)
-{
+void hw_blob_set(struct hw_blob *blob, struct hw_slice from) {
     uint8_t *copy = hw_xmalloc(HW_MAX(from.size, (size_t)1));
     if (from.size)
         memcpy(copy, from.data, from.size);
@@ -35,14 +36,12 @@ void hw_blob_set(struct hw_blob *blob, struct hw_slice from)
     *blob = (struct hw_blob){copy, from.size};
 }
 
-struct hw_group *hw_group_find(struct hw_broker *broker, struct hw_slice id)
-{
+struct hw_group *hw_group_find(struct hw_broker *broker, struct hw_slice id) {
     HW_CLEANUP(hw_freep) char *text = dup_slice(id);
     return hw_map_get(&broker->groups, text);
 }
 
-struct hw_group *hw_group_get(struct hw_broker *broker, struct hw_slice id)
-{
+struct hw_group *hw_group_get(struct hw_broker *broker, struct hw_slice id) {
     struct hw_group *group = hw_group_find(broker, id);
     if (group)
         return group;
@@ -54,24 +53,21 @@ struct hw_group *hw_group_get(struct hw_broker *broker, struct hw_slice id)
     return group;
 }
 
-struct hw_member *hw_group_member(const struct hw_group *group, struct hw_slice id)
-{
+struct hw_member *hw_group_member(const struct hw_group *group, struct hw_slice id) {
     for (struct hw_member *member = group->members; member; member = member->next)
         if (same(member->id, id))
             return member;
     return NULL;
 }
 
-struct hw_member *hw_group_static(const struct hw_group *group, struct hw_slice instance_id)
-{
+struct hw_member *hw_group_static(const struct hw_group *group, struct hw_slice instance_id) {
     for (struct hw_member *member = group->members; instance_id.data && member; member = member->next)
         if (same(member->instance_id, instance_id))
             return member;
     return NULL;
 }
 
-struct hw_member *hw_group_add_member(struct hw_group *group, const char *id)
-{
+struct hw_member *hw_group_add_member(struct hw_group *group, const char *id) {
     struct hw_member *member = hw_xcalloc(1, sizeof(*member));
     member->group = group;
     member->id = hw_xstrdup(id);
@@ -82,16 +78,14 @@ struct hw_member *hw_group_add_member(struct hw_group *group, const char *id)
     return member;
 }
 
-const struct hw_member_protocol *hw_member_find_protocol(const struct hw_member *member, const char *name)
-{
+const struct hw_member_protocol *hw_member_find_protocol(const struct hw_member *member, const char *name) {
     for (int32_t i = 0; i < member->protocol_count; i++)
         if (strcmp(member->protocols[i].name, name) == 0)
             return &member->protocols[i];
     return NULL;
 }
 
-static void clear_protocols(struct hw_member *member)
-{
+static void clear_protocols(struct hw_member *member) {
     for (int32_t i = 0; i < member->protocol_count; i++) {
         free(member->protocols[i].name);
         free(member->protocols[i].metadata.data);
@@ -101,8 +95,7 @@ static void clear_protocols(struct hw_member *member)
     member->protocol_count = 0;
 }
 
-static void answer_join_error(struct hw_request *request, int error, const char *member_id)
-{
+static void answer_join_error(struct hw_request *request, int error, const char *member_id) {
     struct hw_kafka_join_group_response *out = HW_RESPONSE(request, join_group_response);
     out->error_code = (int16_t)error;
     /* null is for version 7 and later; older ones get "" from the codec */
@@ -110,11 +103,11 @@ static void answer_join_error(struct hw_request *request, int error, const char 
     hw_request_reply(request, out);
 }
 
-static void answer_sync(struct hw_request *request, const struct hw_group *group, int error, const struct hw_member *member)
-{
+static void answer_sync(struct hw_request *request, const struct hw_group *group, int error,
+                        const struct hw_member *member) {
     struct hw_kafka_sync_group_response *out = HW_RESPONSE(request, sync_group_response);
     out->error_code = (int16_t)error;
-    if (!error) {
+    if (!error && member) {
         out->protocol_type = hw_slice_str(group->protocol_type);
         out->protocol_name = hw_slice_str(group->protocol);
         out->assignment = (struct hw_slice){member->assignment.data, member->assignment.size};
@@ -123,16 +116,14 @@ static void answer_sync(struct hw_request *request, const struct hw_group *group
 }
 
 /* A waiting request is answered (or its client left): it leaves the member first. */
-static void fail_waiting(struct hw_member *member, int error)
-{
+static void fail_waiting(struct hw_member *member, int error) {
     if (member->join)
         answer_join_error(HW_STEAL(member->join), error, member->id);
     if (member->sync)
         answer_sync(HW_STEAL(member->sync), member->group, error, member);
 }
 
-static void unlink_member(struct hw_member *member)
-{
+static void unlink_member(struct hw_member *member) {
     struct hw_member **link = &member->group->members;
     while (*link != member)
         link = &(*link)->next;
@@ -149,8 +140,7 @@ static void unlink_member(struct hw_member *member)
     }
 }
 
-static void member_free(struct hw_member *member)
-{
+static void member_free(struct hw_member *member) {
     clear_protocols(member);
     free(member->id);
     free(member->instance_id);
@@ -160,15 +150,13 @@ static void member_free(struct hw_member *member)
     free(member);
 }
 
-static void remove_member(struct hw_member *member, int error)
-{
+static void remove_member(struct hw_member *member, int error) {
     unlink_member(member);
     fail_waiting(member, error);
     member_free(member);
 }
 
-void hw_group_free(struct hw_group *group)
-{
+void hw_group_free(struct hw_group *group) {
     hw_map_remove(&group->broker->groups, group->id);
     while (group->members)
         remove_member(group->members, HW_KAFKA_UNKNOWN_MEMBER_ID);
@@ -193,16 +181,14 @@ void hw_group_free(struct hw_group *group)
 
 /* ---- timers ---- */
 
-static void after_removal(struct hw_group *group, const char *reason)
-{
+static void after_removal(struct hw_group *group, const char *reason) {
     if (group->state == HW_GROUP_PREPARING)
         maybe_complete_join(group);
     else if (group->state != HW_GROUP_EMPTY)
         prepare_rebalance(group, reason);
 }
 
-static void on_silence(void *arg)
-{
+static void on_silence(void *arg) {
     struct hw_member *member = arg;
     struct hw_group *group = member->group;
     member->timer = NULL;
@@ -215,8 +201,7 @@ static void on_silence(void *arg)
     after_removal(group, "member went silent");
 }
 
-void hw_member_alive(struct hw_member *member)
-{
+void hw_member_alive(struct hw_member *member) {
     if (member->timer)
         hw_loop_timer_cancel(member->timer);
     member->timer = hw_loop_timer(member->group->broker->loop, member->session_timeout_ms, on_silence, member);
@@ -224,8 +209,7 @@ void hw_member_alive(struct hw_member *member)
 
 /* ---- answering joins ---- */
 
-static void answer_join(struct hw_member *member, struct hw_request *request, bool skip_assignment)
-{
+static void answer_join(struct hw_member *member, struct hw_request *request, bool skip_assignment) {
     struct hw_group *group = member->group;
     struct hw_kafka_join_group_response *out = HW_RESPONSE(request, join_group_response);
     out->generation_id = group->generation;
@@ -238,7 +222,8 @@ static void answer_join(struct hw_member *member, struct hw_request *request, bo
     for (struct hw_member *each = group->members; leads && each; each = each->next) {
         if (each->promised)
             continue;
-        struct hw_kafka_join_group_response_member *row = HW_KAFKA_ADD(&request->arena, join_group_response_member, &out->members);
+        struct hw_kafka_join_group_response_member *row =
+            HW_KAFKA_ADD(&request->arena, join_group_response_member, &out->members);
         const struct hw_member_protocol *protocol = hw_member_find_protocol(each, group->protocol);
         row->member_id = hw_slice_str(each->id);
         row->group_instance_id = hw_slice_str(each->instance_id);
@@ -250,8 +235,7 @@ static void answer_join(struct hw_member *member, struct hw_request *request, bo
 }
 
 /* Each member votes for the first of its protocols that all members know. */
-static const char *choose_protocol(const struct hw_group *group)
-{
+static const char *choose_protocol(const struct hw_group *group) {
     const char *best = NULL;
     int best_votes = 0;
     const struct hw_member *first = group->members;
@@ -275,24 +259,21 @@ static const char *choose_protocol(const struct hw_group *group)
     return best;
 }
 
-static void ignore_stored(void *arg, int error)
-{
+static void ignore_stored(void *arg, int error) {
     struct hw_group *group = arg;
     group->storing--;
     if (error)
         hw_warn("group state not stored", hw_kv_s("group", group->id), hw_kv_i("error", error));
 }
 
-static void store_group(struct hw_group *group, hw_store_done done, void *arg)
-{
+static void store_group(struct hw_group *group, hw_store_done done, void *arg) {
     struct hw_store_record record = {0};
     hw_store_group_record(&record, group, false);
     group->storing++;
     hw_store_write(group->broker, group->id, &record, 1, done, arg);
 }
 
-static void complete_join(struct hw_group *group)
-{
+static void complete_join(struct hw_group *group) {
     if (group->timer)
         hw_loop_timer_cancel(group->timer);
     group->timer = NULL;
@@ -318,15 +299,14 @@ static void complete_join(struct hw_group *group)
         set_text(&group->leader, leader->id);
     set_text(&group->protocol, choose_protocol(group));
     group->state = HW_GROUP_COMPLETING;
-    hw_info("group rebalanced", hw_kv_s("group", group->id), hw_kv_i("generation", group->generation), hw_kv_i("members", group->member_count),
-            hw_kv_s("protocol", group->protocol));
+    hw_info("group rebalanced", hw_kv_s("group", group->id), hw_kv_i("generation", group->generation),
+            hw_kv_i("members", group->member_count), hw_kv_s("protocol", group->protocol));
     for (struct hw_member *member = group->members; member; member = member->next)
         if (member->join)
             answer_join(member, HW_STEAL(member->join), false);
 }
 
-static void maybe_complete_join(struct hw_group *group)
-{
+static void maybe_complete_join(struct hw_group *group) {
     if (group->state != HW_GROUP_PREPARING || group->initial)
         return;
     for (struct hw_member *member = group->members; member; member = member->next)
@@ -335,8 +315,7 @@ static void maybe_complete_join(struct hw_group *group)
     complete_join(group);
 }
 
-static void on_rebalance_time(void *arg)
-{
+static void on_rebalance_time(void *arg) {
     struct hw_group *group = arg;
     group->timer = NULL;
     if (group->initial && group->new_since_delay && hw_mono_ms() < group->rebalance_until_ms) {
@@ -349,16 +328,14 @@ static void on_rebalance_time(void *arg)
     complete_join(group);
 }
 
-static int32_t longest_rebalance(const struct hw_group *group)
-{
+static int32_t longest_rebalance(const struct hw_group *group) {
     int32_t longest = 0;
     for (const struct hw_member *member = group->members; member; member = member->next)
         longest = HW_MAX(longest, member->rebalance_timeout_ms);
     return longest;
 }
 
-static void prepare_rebalance(struct hw_group *group, const char *reason)
-{
+static void prepare_rebalance(struct hw_group *group, const char *reason) {
     bool was_empty = group->state == HW_GROUP_EMPTY;
     if (group->state == HW_GROUP_COMPLETING)
         for (struct hw_member *member = group->members; member; member = member->next)
@@ -373,15 +350,15 @@ static void prepare_rebalance(struct hw_group *group, const char *reason)
     group->rebalance_until_ms = hw_mono_ms() + limit;
     if (group->timer)
         hw_loop_timer_cancel(group->timer);
-    group->timer = hw_loop_timer(group->broker->loop, group->initial ? HW_MIN(group->broker->initial_rebalance_delay_ms, limit) : limit,
+    group->timer = hw_loop_timer(group->broker->loop,
+                                 group->initial ? HW_MIN(group->broker->initial_rebalance_delay_ms, limit) : limit,
                                  on_rebalance_time, group);
     maybe_complete_join(group);
 }
 
 /* ---- JoinGroup ---- */
 
-static void cancel_join(struct hw_request *request)
-{
+static void cancel_join(struct hw_request *request) {
     struct hw_member *member = request->state;
     if (member && member->join == request)
         member->join = NULL;
@@ -390,8 +367,7 @@ static void cancel_join(struct hw_request *request)
     hw_request_drop(request);
 }
 
-static void wait_join(struct hw_member *member, struct hw_request *request)
-{
+static void wait_join(struct hw_member *member, struct hw_request *request) {
     if (member->join) { /* an earlier try of the same member, its client gave up on it */
         struct hw_request *old = HW_STEAL(member->join);
         old->state = NULL;
@@ -402,8 +378,7 @@ static void wait_join(struct hw_member *member, struct hw_request *request)
     request->cancel = cancel_join;
 }
 
-static void update_member(struct hw_member *member, struct hw_request *request)
-{
+static void update_member(struct hw_member *member, struct hw_request *request) {
     const struct hw_kafka_join_group_request *in = request->in;
     clear_protocols(member);
     member->protocols = hw_xcalloc((size_t)in->protocols.count, sizeof(*member->protocols));
@@ -419,8 +394,7 @@ static void update_member(struct hw_member *member, struct hw_request *request)
     set_text(&member->client_host, hw_request_peer(request));
 }
 
-static bool same_protocols(const struct hw_member *member, const struct hw_kafka_join_group_request *in)
-{
+static bool same_protocols(const struct hw_member *member, const struct hw_kafka_join_group_request *in) {
     if (member->protocol_count != in->protocols.count)
         return false;
     for (int32_t i = 0; i < in->protocols.count; i++) {
@@ -433,8 +407,7 @@ static bool same_protocols(const struct hw_member *member, const struct hw_kafka
     return true;
 }
 
-static bool protocols_fit(const struct hw_group *group, const struct hw_kafka_join_group_request *in)
-{
+static bool protocols_fit(const struct hw_group *group, const struct hw_kafka_join_group_request *in) {
     if (in->protocol_type.size == 0 || in->protocols.count == 0)
         return false;
     if (group->member_count == 0)
@@ -452,8 +425,7 @@ static bool protocols_fit(const struct hw_group *group, const struct hw_kafka_jo
     return false;
 }
 
-static char *new_member_id(const struct hw_request *request, struct hw_slice instance_id)
-{
+static char *new_member_id(const struct hw_request *request, struct hw_slice instance_id) {
     uint8_t uuid[16];
     char text[37];
     hw_uuid_v4(uuid);
@@ -462,8 +434,7 @@ static char *new_member_id(const struct hw_request *request, struct hw_slice ins
     return hw_xasprintf("%.*s-%s", (int)HW_MIN(head.size, (size_t)500), head.data ? (const char *)head.data : "", text);
 }
 
-static void join_new(struct hw_group *group, struct hw_member *member, struct hw_request *request)
-{
+static void join_new(struct hw_group *group, struct hw_member *member, struct hw_request *request) {
     const struct hw_kafka_join_group_request *in = request->in;
     if (group->member_count == 0) {
         free(group->protocol_type);
@@ -484,12 +455,12 @@ static void join_new(struct hw_group *group, struct hw_member *member, struct hw
     }
 }
 
-static void join_again(struct hw_group *group, struct hw_member *member, struct hw_request *request)
-{
+static void join_again(struct hw_group *group, struct hw_member *member, struct hw_request *request) {
     const struct hw_kafka_join_group_request *in = request->in;
     bool leads = group->leader && strcmp(group->leader, member->id) == 0;
     bool unchanged = same_protocols(member, in);
-    if ((group->state == HW_GROUP_COMPLETING && unchanged) || (group->state == HW_GROUP_STABLE && unchanged && !leads)) {
+    if ((group->state == HW_GROUP_COMPLETING && unchanged) ||
+        (group->state == HW_GROUP_STABLE && unchanged && !leads)) {
         answer_join(member, request, false);
         return;
     }
@@ -502,8 +473,7 @@ static void join_again(struct hw_group *group, struct hw_member *member, struct 
 }
 
 /* A static member came back under a new id: the old one is fenced, its place and assignment stay. */
-static void replace_static(struct hw_group *group, struct hw_member *member, struct hw_request *request)
-{
+static void replace_static(struct hw_group *group, struct hw_member *member, struct hw_request *request) {
     const struct hw_kafka_join_group_request *in = request->in;
     char *id = new_member_id(request, in->group_instance_id);
     bool led = group->leader && strcmp(group->leader, member->id) == 0;
@@ -516,7 +486,8 @@ static void replace_static(struct hw_group *group, struct hw_member *member, str
         store_group(group, ignore_stored, group);
         if (request->version >= 9) {
             answer_join(member, request, led);
-        } else { /* before skip_assignment a returning leader is told of another leader, so that it does not assign anew */
+        } else { /* before skip_assignment a returning leader is told of another leader, so that it does not assign anew
+                  */
             struct hw_kafka_join_group_response *out = HW_RESPONSE(request, join_group_response);
             out->generation_id = group->generation;
             out->protocol_type = hw_slice_str(group->protocol_type);
@@ -537,8 +508,7 @@ static void replace_static(struct hw_group *group, struct hw_member *member, str
         prepare_rebalance(group, "a static member came back");
 }
 
-void hw_api_join_group(struct hw_request *request)
-{
+void hw_api_join_group(struct hw_request *request) {
     struct hw_broker *broker = request->broker;
     const struct hw_kafka_join_group_request *in = request->in;
     HW_CLEANUP(hw_freep) char *given = dup_slice(in->member_id);
@@ -559,11 +529,12 @@ void hw_api_join_group(struct hw_request *request)
         group = hw_group_get(broker, in->group_id);
     struct hw_member *fixed = hw_group_static(group, in->group_instance_id);
     struct hw_member *member = in->member_id.size ? hw_group_member(group, in->member_id) : NULL;
-    int error = !protocols_fit(group, in)                                      ? HW_KAFKA_INCONSISTENT_GROUP_PROTOCOL
-                : in->member_id.size && in->group_instance_id.data && fixed && fixed != member ? HW_KAFKA_FENCED_INSTANCE_ID
-                : in->member_id.size && !member                                ? HW_KAFKA_UNKNOWN_MEMBER_ID
+    int error = !protocols_fit(group, in) ? HW_KAFKA_INCONSISTENT_GROUP_PROTOCOL
+                : in->member_id.size && in->group_instance_id.data && fixed && fixed != member
+                    ? HW_KAFKA_FENCED_INSTANCE_ID
+                : in->member_id.size && !member                                      ? HW_KAFKA_UNKNOWN_MEMBER_ID
                 : !member && !fixed && group->member_count >= broker->max_group_size ? HW_KAFKA_GROUP_MAX_SIZE_REACHED
-                                                                               : 0;
+                                                                                     : 0;
     if (error) {
         answer_join_error(request, error, given);
     } else if (member && member->promised) {
@@ -590,8 +561,8 @@ void hw_api_join_group(struct hw_request *request)
 
 /* ---- SyncGroup ---- */
 
-int hw_group_check(struct hw_group *group, struct hw_slice member_id, struct hw_slice instance_id, struct hw_member **out_member)
-{
+int hw_group_check(struct hw_group *group, struct hw_slice member_id, struct hw_slice instance_id,
+                   struct hw_member **out_member) {
     *out_member = NULL;
     if (!group)
         return HW_KAFKA_UNKNOWN_MEMBER_ID;
@@ -614,8 +585,7 @@ struct sync_store {
     int32_t generation;
 };
 
-static void on_assignment_stored(void *arg, int error)
-{
+static void on_assignment_stored(void *arg, int error) {
     struct sync_store *store = arg;
     struct hw_group *group = store->group;
     group->storing--;
@@ -636,12 +606,12 @@ static void on_assignment_stored(void *arg, int error)
     free(store);
 }
 
-void hw_api_sync_group(struct hw_request *request)
-{
+void hw_api_sync_group(struct hw_request *request) {
     const struct hw_kafka_sync_group_request *in = request->in;
     struct hw_group *group = hw_group_find(request->broker, in->group_id);
     struct hw_member *member;
-    int error = in->group_id.size == 0 ? HW_KAFKA_INVALID_GROUP_ID : hw_group_check(group, in->member_id, in->group_instance_id, &member);
+    int error = in->group_id.size == 0 ? HW_KAFKA_INVALID_GROUP_ID
+                                       : hw_group_check(group, in->member_id, in->group_instance_id, &member);
     if (!error && in->generation_id != group->generation)
         error = HW_KAFKA_ILLEGAL_GENERATION;
     if (!error && ((in->protocol_type.data && !same(group->protocol_type, in->protocol_type)) ||
@@ -679,8 +649,7 @@ void hw_api_sync_group(struct hw_request *request)
 
 /* ---- Heartbeat, LeaveGroup ---- */
 
-void hw_api_heartbeat(struct hw_request *request)
-{
+void hw_api_heartbeat(struct hw_request *request) {
     const struct hw_kafka_heartbeat_request *in = request->in;
     struct hw_kafka_heartbeat_response *out = HW_RESPONSE(request, heartbeat_response);
     struct hw_group *group = hw_group_find(request->broker, in->group_id);
@@ -697,8 +666,7 @@ void hw_api_heartbeat(struct hw_request *request)
     hw_request_reply(request, out);
 }
 
-static int leave(struct hw_group *group, struct hw_slice member_id, struct hw_slice instance_id)
-{
+static int leave(struct hw_group *group, struct hw_slice member_id, struct hw_slice instance_id) {
     struct hw_member *member = NULL;
     if (group && instance_id.data) {
         member = hw_group_static(group, instance_id);
@@ -713,8 +681,7 @@ static int leave(struct hw_group *group, struct hw_slice member_id, struct hw_sl
     return 0;
 }
 
-void hw_api_leave_group(struct hw_request *request)
-{
+void hw_api_leave_group(struct hw_request *request) {
     const struct hw_kafka_leave_group_request *in = request->in;
     struct hw_kafka_leave_group_response *out = HW_RESPONSE(request, leave_group_response);
     struct hw_group *group = hw_group_find(request->broker, in->group_id);
@@ -724,7 +691,8 @@ void hw_api_leave_group(struct hw_request *request)
         left = out->error_code == 0;
     }
     for (int32_t i = 0; i < in->members.count; i++) {
-        struct hw_kafka_leave_group_response_member *row = HW_KAFKA_ADD(&request->arena, leave_group_response_member, &out->members);
+        struct hw_kafka_leave_group_response_member *row =
+            HW_KAFKA_ADD(&request->arena, leave_group_response_member, &out->members);
         row->member_id = in->members.items[i].member_id;
         row->group_instance_id = in->members.items[i].group_instance_id;
         row->error_code = (int16_t)leave(group, row->member_id, row->group_instance_id);

@@ -17,16 +17,14 @@ struct write {
 };
 
 /* Java's String.hashCode, over UTF-16 units; group ids are ASCII in practice, other bytes count as they are. */
-static int32_t partition_of(const char *group, int32_t count)
-{
+static int32_t partition_of(const char *group, int32_t count) {
     uint32_t hash = 0;
     for (; *group; group++)
         hash = hash * 31 + (uint8_t)*group;
     return (int32_t)((hash & 0x7fffffff) % (uint32_t)count);
 }
 
-static struct hw_partition *find_partition(struct hw_broker *broker, const char *group)
-{
+static struct hw_partition *find_partition(struct hw_broker *broker, const char *group) {
     if (!broker->offsets_topic) {
         int error = 0;
         broker->offsets_topic = hw_topics_find(&broker->topics, hw_slice_str("__consumer_offsets"));
@@ -38,16 +36,15 @@ static struct hw_partition *find_partition(struct hw_broker *broker, const char 
     return broker->offsets_topic->partitions[partition_of(group, broker->offsets_topic->partition_count)];
 }
 
-static void on_durable(struct hw_waiter *waiter, bool gone)
-{
+static void on_durable(struct hw_waiter *waiter, bool gone) {
     struct write *write = HW_CONTAINER_OF(waiter, struct write, waiter);
     write->done(write->arg, gone ? HW_KAFKA_COORDINATOR_NOT_AVAILABLE : 0);
     hw_partition_unref(write->partition);
     free(write);
 }
 
-void hw_store_write(struct hw_broker *broker, const char *group, struct hw_store_record *records, size_t count, hw_store_done done, void *arg)
-{
+void hw_store_write(struct hw_broker *broker, const char *group, struct hw_store_record *records, size_t count,
+                    hw_store_done done, void *arg) {
     struct hw_partition *partition = find_partition(broker, group);
     struct hw_append_result result = {.error = HW_KAFKA_COORDINATOR_NOT_AVAILABLE};
     struct hw_batch_builder builder;
@@ -69,45 +66,49 @@ void hw_store_write(struct hw_broker *broker, const char *group, struct hw_store
         return;
     }
     struct write *write = hw_xmalloc(sizeof(*write));
-    *write = (struct write){.waiter = {.offset = result.durable_at, .fn = on_durable}, .partition = partition, .done = done, .arg = arg};
+    *write = (struct write){
+        .waiter = {.offset = result.durable_at, .fn = on_durable}, .partition = partition, .done = done, .arg = arg};
     hw_partition_ref(partition);
     hw_waiter_add_produce(partition, &write->waiter);
     hw_flusher_kick(broker);
 }
 
-static void encode(struct hw_buf *out, int version, const struct hw_kafka_schema *schema, const void *value)
-{
+static void encode(struct hw_buf *out, int version, const struct hw_kafka_schema *schema, const void *value) {
     struct hw_kafka_writer writer = {.out = out};
     hw_kafka_write_i16(out, (int16_t)version);
     hw_kafka_encode(schema, version, false, value, &writer);
 }
 
-void hw_store_offset_record(struct hw_store_record *out, const char *group, const struct hw_group_offset *offset, bool tombstone)
-{
+void hw_store_offset_record(struct hw_store_record *out, const char *group, const struct hw_group_offset *offset,
+                            bool tombstone) {
     *out = (struct hw_store_record){.tombstone = tombstone};
     struct hw_kafka_offset_commit_key key = {hw_slice_str(group), hw_slice_str(offset->topic), offset->partition};
     encode(&out->key, 1, hw_kafka_offset_commit_key_schema(), &key);
     if (tombstone)
         return;
-    struct hw_kafka_offset_commit_value value = {.offset = offset->offset, .leader_epoch = offset->leader_epoch,
-                                                 .metadata = hw_slice_str(offset->metadata), .commit_timestamp = offset->committed_ms,
+    struct hw_kafka_offset_commit_value value = {.offset = offset->offset,
+                                                 .leader_epoch = offset->leader_epoch,
+                                                 .metadata = hw_slice_str(offset->metadata),
+                                                 .commit_timestamp = offset->committed_ms,
                                                  .expire_timestamp = -1};
     encode(&out->value, VALUE_VERSION, hw_kafka_offset_commit_value_schema(), &value);
 }
 
-void hw_store_group_record(struct hw_store_record *out, const struct hw_group *group, bool tombstone)
-{
+void hw_store_group_record(struct hw_store_record *out, const struct hw_group *group, bool tombstone) {
     *out = (struct hw_store_record){.tombstone = tombstone};
     struct hw_kafka_group_metadata_key key = {hw_slice_str(group->id)};
     encode(&out->key, 2, hw_kafka_group_metadata_key_schema(), &key);
     if (tombstone)
         return;
     struct hw_arena arena = {0};
-    struct hw_kafka_group_metadata_value value = {.protocol_type = hw_slice_str(group->protocol_type), .generation = group->generation,
-                                                  .protocol = hw_slice_str(group->protocol), .leader = hw_slice_str(group->leader),
+    struct hw_kafka_group_metadata_value value = {.protocol_type = hw_slice_str(group->protocol_type),
+                                                  .generation = group->generation,
+                                                  .protocol = hw_slice_str(group->protocol),
+                                                  .leader = hw_slice_str(group->leader),
                                                   .current_state_timestamp = group->since_ms};
     for (const struct hw_member *member = group->members; member; member = member->next) {
-        const struct hw_member_protocol *protocol = group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
+        const struct hw_member_protocol *protocol =
+            group->protocol ? hw_member_find_protocol(member, group->protocol) : NULL;
         if (member->promised)
             continue;
         struct hw_kafka_group_metadata_member *row = HW_KAFKA_ADD(&arena, group_metadata_member, &value.members);
@@ -127,14 +128,12 @@ void hw_store_group_record(struct hw_store_record *out, const struct hw_group *g
 
 /* ---- offsets in memory ---- */
 
-struct hw_group_offset *hw_group_offset(const struct hw_group *group, struct hw_slice topic, int32_t partition)
-{
+struct hw_group_offset *hw_group_offset(const struct hw_group *group, struct hw_slice topic, int32_t partition) {
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%.*s:%d", (int)topic.size, (const char *)topic.data, partition);
     return hw_map_get(&group->offsets, key);
 }
 
-static void offset_free(struct hw_group_offset *offset)
-{
+static void offset_free(struct hw_group_offset *offset) {
     if (!offset)
         return;
     free(offset->topic);
@@ -142,27 +141,28 @@ static void offset_free(struct hw_group_offset *offset)
     free(offset);
 }
 
-void hw_group_set_offset(struct hw_group *group, const char *topic, int32_t partition, int64_t offset, int32_t leader_epoch,
-                         const char *metadata, int64_t committed_ms)
-{
+void hw_group_set_offset(struct hw_group *group, const char *topic, int32_t partition, int64_t offset,
+                         int32_t leader_epoch, const char *metadata, int64_t committed_ms) {
     struct hw_group_offset *entry = hw_xcalloc(1, sizeof(*entry));
-    *entry = (struct hw_group_offset){hw_xstrdup(topic), partition, offset, committed_ms, leader_epoch, hw_xstrdup(metadata)};
+    *entry = (struct hw_group_offset){hw_xstrdup(topic), partition,    offset,
+                                      committed_ms,      leader_epoch, hw_xstrdup(metadata)};
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%s:%d", topic, partition);
     offset_free(hw_map_put(&group->offsets, key, entry));
 }
 
-void hw_group_drop_offset(struct hw_group *group, const char *topic, int32_t partition)
-{
+void hw_group_drop_offset(struct hw_group *group, const char *topic, int32_t partition) {
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%s:%d", topic, partition);
     offset_free(hw_map_remove(&group->offsets, key));
 }
 
 /* ---- loading ---- */
 
-static char *text_of(struct hw_slice slice) { return hw_xstrndup(slice.data ? (const char *)slice.data : "", slice.size); }
+static char *text_of(struct hw_slice slice) {
+    return hw_xstrndup(slice.data ? (const char *)slice.data : "", slice.size);
+}
 
-static void load_offset(struct hw_broker *broker, struct hw_kafka_reader *key, struct hw_slice value, struct hw_arena *arena)
-{
+static void load_offset(struct hw_broker *broker, struct hw_kafka_reader *key, struct hw_slice value,
+                        struct hw_arena *arena) {
     struct hw_kafka_offset_commit_key name;
     struct hw_err err;
     if (hw_kafka_decode(hw_kafka_offset_commit_key_schema(), 1, false, key, arena, &name, &err) < 0)
@@ -181,11 +181,11 @@ static void load_offset(struct hw_broker *broker, struct hw_kafka_reader *key, s
         hw_kafka_decode(hw_kafka_offset_commit_value_schema(), version, version >= 4, &in, arena, &body, &err) < 0)
         return;
     HW_CLEANUP(hw_freep) char *metadata = text_of(body.metadata);
-    hw_group_set_offset(hw_group_get(broker, name.group), topic, name.partition, body.offset, body.leader_epoch, metadata, body.commit_timestamp);
+    hw_group_set_offset(hw_group_get(broker, name.group), topic, name.partition, body.offset, body.leader_epoch,
+                        metadata, body.commit_timestamp);
 }
 
-static void load_members(struct hw_group *group, const struct hw_kafka_group_metadata_value *value)
-{
+static void load_members(struct hw_group *group, const struct hw_kafka_group_metadata_value *value) {
     for (int32_t i = 0; i < value->members.count; i++) {
         const struct hw_kafka_group_metadata_member *row = &value->members.items[i];
         HW_CLEANUP(hw_freep) char *id = text_of(row->member_id);
@@ -205,8 +205,8 @@ static void load_members(struct hw_group *group, const struct hw_kafka_group_met
     }
 }
 
-static void load_group(struct hw_broker *broker, struct hw_kafka_reader *key, struct hw_slice value, struct hw_arena *arena)
-{
+static void load_group(struct hw_broker *broker, struct hw_kafka_reader *key, struct hw_slice value,
+                       struct hw_arena *arena) {
     struct hw_kafka_group_metadata_key name;
     struct hw_err err;
     if (hw_kafka_decode(hw_kafka_group_metadata_key_schema(), 2, false, key, arena, &name, &err) < 0)
@@ -241,8 +241,8 @@ static void load_group(struct hw_broker *broker, struct hw_kafka_reader *key, st
     group->state = group->member_count ? HW_GROUP_STABLE : HW_GROUP_EMPTY;
 }
 
-static int load_batch(struct hw_broker *broker, const uint8_t *bytes, const struct hw_batch_info *info, struct hw_err *err)
-{
+static int load_batch(struct hw_broker *broker, const uint8_t *bytes, const struct hw_batch_info *info,
+                      struct hw_err *err) {
     HW_CLEANUP(hw_batch_records_done) struct hw_batch_records records = {0};
     HW_TRY(hw_batch_records_open(bytes, info, 256u << 20, &records, err));
     struct hw_batch_record record;
@@ -264,9 +264,9 @@ static int load_batch(struct hw_broker *broker, const uint8_t *bytes, const stru
     return 0;
 }
 
-int hw_groups_load(struct hw_broker *broker, struct hw_err *err)
-{
-    struct hw_topic *topic = broker->offsets_topic = hw_topics_find(&broker->topics, hw_slice_str("__consumer_offsets"));
+int hw_groups_load(struct hw_broker *broker, struct hw_err *err) {
+    struct hw_topic *topic = broker->offsets_topic =
+        hw_topics_find(&broker->topics, hw_slice_str("__consumer_offsets"));
     for (int32_t p = 0; topic && p < topic->partition_count; p++) {
         struct hw_partition *partition = topic->partitions[p];
         for (int64_t offset = partition->log_start; offset < partition->next_offset;) {
@@ -285,8 +285,7 @@ int hw_groups_load(struct hw_broker *broker, struct hw_err *err)
     return 0;
 }
 
-void hw_groups_free(struct hw_broker *broker)
-{
+void hw_groups_free(struct hw_broker *broker) {
     for (;;) {
         size_t at = 0;
         const char *id;
@@ -300,11 +299,12 @@ void hw_groups_free(struct hw_broker *broker)
 
 /* ---- forgetting ---- */
 
-static void ignore(void *arg, int error) {}
+static void ignore(void *arg, int error) {
+}
 
 /* Writes tombstones for the offsets that `matches` picks and drops them from memory. */
-static void drop_offsets(struct hw_group *group, bool (*matches)(const struct hw_group_offset *offset, const void *arg), const void *arg)
-{
+static void drop_offsets(struct hw_group *group, bool (*matches)(const struct hw_group_offset *offset, const void *arg),
+                         const void *arg) {
     struct hw_store_record *records = hw_xcalloc(group->offsets.count + 1, sizeof(*records));
     size_t count = 0, at = 0;
     const char *key;
@@ -321,10 +321,11 @@ static void drop_offsets(struct hw_group *group, bool (*matches)(const struct hw
     free(records);
 }
 
-static bool in_topic(const struct hw_group_offset *offset, const void *arg) { return strcmp(offset->topic, arg) == 0; }
+static bool in_topic(const struct hw_group_offset *offset, const void *arg) {
+    return strcmp(offset->topic, arg) == 0;
+}
 
-void hw_groups_forget_topic(struct hw_broker *broker, const char *topic)
-{
+void hw_groups_forget_topic(struct hw_broker *broker, const char *topic) {
     size_t at = 0;
     const char *id;
     void *group;
@@ -332,10 +333,11 @@ void hw_groups_forget_topic(struct hw_broker *broker, const char *topic)
         drop_offsets(group, in_topic, topic);
 }
 
-static bool older(const struct hw_group_offset *offset, const void *arg) { return offset->committed_ms < *(const int64_t *)arg; }
+static bool older(const struct hw_group_offset *offset, const void *arg) {
+    return offset->committed_ms < *(const int64_t *)arg;
+}
 
-void hw_groups_expire(struct hw_broker *broker, int64_t now_ms)
-{
+void hw_groups_expire(struct hw_broker *broker, int64_t now_ms) {
     int64_t before = now_ms - broker->offsets_retention_ms;
     size_t at = 0;
     const char *id;

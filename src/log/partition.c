@@ -14,22 +14,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct hw_segment *active(const struct hw_partition *partition)
-{
+static struct hw_segment *active(const struct hw_partition *partition) {
     return partition->segments[partition->segment_count - 1];
 }
 
-static void add_segment(struct hw_partition *partition, struct hw_segment *segment)
-{
+static void add_segment(struct hw_partition *partition, struct hw_segment *segment) {
     if (partition->segment_count == partition->segment_capacity) {
         partition->segment_capacity = HW_MAX(partition->segment_capacity * 2, 2u);
-        partition->segments = hw_xrealloc(partition->segments, partition->segment_capacity * sizeof(struct hw_segment *));
+        partition->segments =
+            hw_xrealloc(partition->segments, partition->segment_capacity * sizeof(struct hw_segment *));
     }
     partition->segments[partition->segment_count++] = segment;
 }
 
-static struct hw_partition *partition_new(struct hw_topic *topic, int32_t id, const char *dir)
-{
+static struct hw_partition *partition_new(struct hw_topic *topic, int32_t id, const char *dir) {
     struct hw_partition *partition = hw_xcalloc(1, sizeof(*partition));
     partition->topic = topic;
     partition->id = id;
@@ -40,10 +38,11 @@ static struct hw_partition *partition_new(struct hw_topic *topic, int32_t id, co
     return partition;
 }
 
-void hw_partition_ref(struct hw_partition *partition) { partition->refs++; }
+void hw_partition_ref(struct hw_partition *partition) {
+    partition->refs++;
+}
 
-void hw_partition_unref(struct hw_partition *partition)
-{
+void hw_partition_unref(struct hw_partition *partition) {
     if (!partition || --partition->refs > 0)
         return;
     for (uint32_t i = 0; i < partition->segment_count; i++)
@@ -57,8 +56,7 @@ void hw_partition_unref(struct hw_partition *partition)
 
 /* ---- leader epochs: which epoch began at which offset, in Kafka's checkpoint file ---- */
 
-static int write_epochs(const struct hw_partition *partition, struct hw_err *err)
-{
+static int write_epochs(const struct hw_partition *partition, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/leader-epoch-checkpoint", partition->dir);
     HW_CLEANUP(hw_freep) char *temporary = hw_xasprintf("%s.tmp", path);
     FILE *file = fopen(temporary, "we");
@@ -72,16 +70,14 @@ static int write_epochs(const struct hw_partition *partition, struct hw_err *err
     return 0;
 }
 
-static void add_epoch(struct hw_partition *partition, int32_t epoch, int64_t start)
-{
+static void add_epoch(struct hw_partition *partition, int32_t epoch, int64_t start) {
     while (partition->epoch_count && partition->epochs[partition->epoch_count - 1].start_offset >= start)
         partition->epoch_count--; /* an epoch without records says nothing */
     partition->epochs = hw_xrealloc(partition->epochs, (partition->epoch_count + 1) * sizeof(*partition->epochs));
     partition->epochs[partition->epoch_count++] = (struct hw_epoch_entry){epoch, start};
 }
 
-static void read_epochs(struct hw_partition *partition)
-{
+static void read_epochs(struct hw_partition *partition) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/leader-epoch-checkpoint", partition->dir);
     FILE *file = fopen(path, "re");
     int version, count, epoch;
@@ -93,13 +89,12 @@ static void read_epochs(struct hw_partition *partition)
         fclose(file);
 }
 
-int32_t hw_partition_epoch(const struct hw_partition *partition)
-{
+int32_t hw_partition_epoch(const struct hw_partition *partition) {
     return partition->epoch_count ? partition->epochs[partition->epoch_count - 1].epoch : 0;
 }
 
-void hw_partition_epoch_end(const struct hw_partition *partition, int32_t wanted, int32_t *out_epoch, int64_t *out_end)
-{
+void hw_partition_epoch_end(const struct hw_partition *partition, int32_t wanted, int32_t *out_epoch,
+                            int64_t *out_end) {
     *out_epoch = -1;
     *out_end = -1;
     if (wanted > hw_partition_epoch(partition))
@@ -117,8 +112,8 @@ void hw_partition_epoch_end(const struct hw_partition *partition, int32_t wanted
 
 /* ---- create and open ---- */
 
-int hw_partition_create(struct hw_topic *topic, int32_t id, const char *dir, struct hw_partition **out, struct hw_err *err)
-{
+int hw_partition_create(struct hw_topic *topic, int32_t id, const char *dir, struct hw_partition **out,
+                        struct hw_err *err) {
     if (mkdir(dir, 0755) < 0 && errno != EEXIST)
         return hw_err_set_errno(err, errno, "cannot create %s", dir);
     struct hw_partition *partition = partition_new(topic, id, dir);
@@ -135,15 +130,13 @@ int hw_partition_create(struct hw_topic *topic, int32_t id, const char *dir, str
     return 0;
 }
 
-static int by_base(const void *a, const void *b)
-{
+static int by_base(const void *a, const void *b) {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
     return left < right ? -1 : left > right;
 }
 
 /* Base offsets of NNN.suffix in the directory, ascending. */
-static int list_bases(const char *dir, const char *suffix, int64_t **out, size_t *out_count, struct hw_err *err)
-{
+static int list_bases(const char *dir, const char *suffix, int64_t **out, size_t *out_count, struct hw_err *err) {
     DIR *d = opendir(dir);
     if (!d)
         return hw_err_set_errno(err, errno, "cannot read %s", dir);
@@ -167,23 +160,20 @@ static int list_bases(const char *dir, const char *suffix, int64_t **out, size_t
     return 0;
 }
 
-static int replay(void *arg, const struct hw_batch_info *info)
-{
+static int replay(void *arg, const struct hw_batch_info *info) {
     struct hw_partition *partition = arg;
     hw_producers_update(&partition->producers, info, hw_now_ms());
     return 0;
 }
 
-static void remove_snapshot(const struct hw_partition *partition, int64_t offset)
-{
+static void remove_snapshot(const struct hw_partition *partition, int64_t offset) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, offset);
     unlink(path);
 }
 
-/* The newest readable snapshot at or below limit; 0 when there is none (then everything is scanned). The others go: a snapshot
- * beyond the limit may speak of records that a power cut took back. */
-static int64_t load_snapshot(struct hw_partition *partition, int64_t limit)
-{
+/* The newest readable snapshot at or below limit; 0 when there is none (then everything is scanned). The others go: a
+ * snapshot beyond the limit may speak of records that a power cut took back. */
+static int64_t load_snapshot(struct hw_partition *partition, int64_t limit) {
     HW_CLEANUP(hw_freep) int64_t *offsets = NULL;
     size_t count = 0;
     struct hw_err err;
@@ -205,21 +195,22 @@ static int64_t load_snapshot(struct hw_partition *partition, int64_t limit)
     return HW_MAX(partition->snapshot_offset, (int64_t)0);
 }
 
-static void report_damage(const struct hw_partition *partition, const struct hw_segment *segment, const struct hw_segment_damage *damage)
-{
+static void report_damage(const struct hw_partition *partition, const struct hw_segment *segment,
+                          const struct hw_segment_damage *damage) {
     char file[600];
     snprintf(file, sizeof(file), "%s/%020" PRId64 ".log", segment->dir, segment->base_offset);
     if (damage->places)
         hw_error("damaged batch taken out; its bytes are kept in FILE.damaged-POSITION", hw_kv_s("file", file),
-                 hw_kv_i("position", damage->position), hw_kv_i("bytes", damage->cut_bytes), hw_kv_i("places", damage->places),
-                 hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
+                 hw_kv_i("position", damage->position), hw_kv_i("bytes", damage->cut_bytes),
+                 hw_kv_i("places", damage->places), hw_kv_s("fault", damage->why),
+                 hw_kv_i("next_offset", segment->next_offset));
     else
-        hw_warn("torn tail cut; its bytes are kept in FILE.damaged-POSITION", hw_kv_s("file", file), hw_kv_i("position", damage->position),
-                hw_kv_i("bytes_cut", damage->cut_bytes), hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
+        hw_warn("torn tail cut; its bytes are kept in FILE.damaged-POSITION", hw_kv_s("file", file),
+                hw_kv_i("position", damage->position), hw_kv_i("bytes_cut", damage->cut_bytes),
+                hw_kv_s("fault", damage->why), hw_kv_i("next_offset", segment->next_offset));
 }
 
-static int recover(struct hw_partition *partition, int64_t from, struct hw_err *err)
-{
+static int recover(struct hw_partition *partition, int64_t from, struct hw_err *err) {
     for (uint32_t i = 0; i < partition->segment_count; i++) {
         struct hw_segment *segment = partition->segments[i];
         bool last = i + 1 == partition->segment_count;
@@ -229,7 +220,8 @@ static int recover(struct hw_partition *partition, int64_t from, struct hw_err *
             continue;
         }
         struct hw_segment_damage damage;
-        int result = hw_segment_recover(segment, from, (uint32_t)partition->topic->config.index_interval, replay, partition, &damage, err);
+        int result = hw_segment_recover(segment, from, (uint32_t)partition->topic->config.index_interval, replay,
+                                        partition, &damage, err);
         HW_TRY(result);
         if (result > 0)
             report_damage(partition, segment, &damage);
@@ -239,9 +231,8 @@ static int recover(struct hw_partition *partition, int64_t from, struct hw_err *
     return 0;
 }
 
-int hw_partition_open(struct hw_topic *topic, int32_t id, const char *dir, bool clean, int64_t recovery_point, int64_t log_start,
-                      struct hw_partition **out, struct hw_err *err)
-{
+int hw_partition_open(struct hw_topic *topic, int32_t id, const char *dir, bool clean, int64_t recovery_point,
+                      int64_t log_start, struct hw_partition **out, struct hw_err *err) {
     HW_CLEANUP(hw_freep) int64_t *bases = NULL;
     size_t count = 0;
     if (mkdir(dir, 0755) < 0 && errno != EEXIST)
@@ -281,8 +272,7 @@ int hw_partition_open(struct hw_topic *topic, int32_t id, const char *dir, bool 
     return 0;
 }
 
-void hw_partition_delete(struct hw_partition *partition)
-{
+void hw_partition_delete(struct hw_partition *partition) {
     partition->deleted = true;
     for (uint32_t i = 0; i < partition->segment_count; i++)
         hw_segment_delete(partition->segments[i]);
@@ -301,14 +291,12 @@ void hw_partition_delete(struct hw_partition *partition)
 
 /* ---- append ---- */
 
-static void refuse(struct hw_append_result *out, int error, const char *message)
-{
+static void refuse(struct hw_append_result *out, int error, const char *message) {
     out->error = error;
     snprintf(out->message, sizeof(out->message), "%.*s", (int)sizeof(out->message) - 1, message);
 }
 
-static bool has_key_everywhere(const uint8_t *data, const struct hw_batch_info *info, struct hw_err *err)
-{
+static bool has_key_everywhere(const uint8_t *data, const struct hw_batch_info *info, struct hw_err *err) {
     HW_CLEANUP(hw_batch_records_done) struct hw_batch_records records = {0};
     if (hw_batch_records_open(data, info, 256u << 20, &records, err) < 0)
         return false;
@@ -321,13 +309,16 @@ static bool has_key_everywhere(const uint8_t *data, const struct hw_batch_info *
 }
 
 /* Checks a producer's batch; false with out->error set when it is refused. */
-static bool acceptable(struct hw_partition *partition, uint8_t *data, size_t size, struct hw_batch_info *info, struct hw_append_result *out)
-{
+static bool acceptable(struct hw_partition *partition, uint8_t *data, size_t size, struct hw_batch_info *info,
+                       struct hw_append_result *out) {
     const struct hw_topic_config *config = &partition->topic->config;
     struct hw_err err = {0};
     int result = hw_batch_parse(data, size, info, &err);
     if (result < 0)
-        return refuse(out, size > 16 && data[16] < 2 ? HW_KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT : HW_KAFKA_CORRUPT_MESSAGE, err.text), false;
+        return refuse(out,
+                      size > 16 && data[16] < 2 ? HW_KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT : HW_KAFKA_CORRUPT_MESSAGE,
+                      err.text),
+               false;
     if (result == HW_BATCH_SHORT)
         return refuse(out, HW_KAFKA_CORRUPT_MESSAGE, "the batch is cut off"), false;
     if (info->size != size)
@@ -339,16 +330,18 @@ static bool acceptable(struct hw_partition *partition, uint8_t *data, size_t siz
     if (info->count < 1 || info->last_offset - info->base_offset != info->count - 1)
         return refuse(out, HW_KAFKA_INVALID_RECORD, "the batch's record count and offsets disagree"), false;
     if ((info->attributes & HW_BATCH_CODEC) > 4)
-        return refuse(out, HW_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "the batch names a compression that does not exist"), false;
+        return refuse(out, HW_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "the batch names a compression that does not exist"),
+               false;
     if (info->attributes & (HW_BATCH_CONTROL | HW_BATCH_TRANSACTIONAL))
-        return refuse(out, HW_KAFKA_INVALID_RECORD, "the embedded log takes no transactional or control batches; use Kafka for transactions"), false;
+        return refuse(out, HW_KAFKA_INVALID_RECORD,
+                      "the embedded log takes no transactional or control batches; use Kafka for transactions"),
+               false;
     if (config->compact && !has_key_everywhere(data, info, &err))
         return refuse(out, HW_KAFKA_INVALID_RECORD, err.text), false;
     return true;
 }
 
-static bool must_roll(const struct hw_partition *partition, const struct hw_batch_info *info)
-{
+static bool must_roll(const struct hw_partition *partition, const struct hw_batch_info *info) {
     const struct hw_segment *segment = active(partition);
     const struct hw_topic_config *config = &partition->topic->config;
     if (segment->size == 0)
@@ -358,8 +351,7 @@ static bool must_roll(const struct hw_partition *partition, const struct hw_batc
            (segment->first_timestamp >= 0 && info->max_timestamp - segment->first_timestamp > config->segment_ms);
 }
 
-int hw_partition_roll(struct hw_partition *partition, struct hw_err *err)
-{
+int hw_partition_roll(struct hw_partition *partition, struct hw_err *err) {
     struct hw_segment *segment;
     HW_TRY(hw_segment_create(partition->dir, partition->next_offset, &segment, err));
     hw_segment_seal(active(partition));
@@ -370,8 +362,8 @@ int hw_partition_roll(struct hw_partition *partition, struct hw_err *err)
     return result;
 }
 
-void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t size, bool internal, struct hw_append_result *out)
-{
+void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t size, bool internal,
+                         struct hw_append_result *out) {
     *out = (struct hw_append_result){.base_offset = -1, .append_time = -1, .durable_at = -1};
     struct hw_batch_info info;
     struct hw_err err = {0};
@@ -406,7 +398,8 @@ void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t s
     info.last_offset = partition->next_offset + (info.last_offset - info.base_offset);
     info.base_offset = partition->next_offset;
     hw_batch_set_position(data, info.base_offset, hw_partition_epoch(partition));
-    if (hw_segment_append(active(partition), data, &info, (uint32_t)partition->topic->config.index_interval, &err) < 0) {
+    if (hw_segment_append(active(partition), data, &info, (uint32_t)partition->topic->config.index_interval, &err) <
+        0) {
         hw_error("append failed, the producer is told to retry", hw_kv_s("error", err.text));
         refuse(out, HW_KAFKA_KAFKA_STORAGE_ERROR, err.text);
         return;
@@ -422,8 +415,7 @@ void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t s
 
 /* ---- read ---- */
 
-static uint32_t segment_of(const struct hw_partition *partition, int64_t offset)
-{
+static uint32_t segment_of(const struct hw_partition *partition, int64_t offset) {
     uint32_t low = 0, high = partition->segment_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -435,8 +427,8 @@ static uint32_t segment_of(const struct hw_partition *partition, int64_t offset)
     return low ? low - 1 : 0;
 }
 
-int hw_partition_read(struct hw_partition *partition, int64_t offset, uint32_t max_bytes, struct hw_read_range *out, struct hw_err *err)
-{
+int hw_partition_read(struct hw_partition *partition, int64_t offset, uint32_t max_bytes, struct hw_read_range *out,
+                      struct hw_err *err) {
     *out = (struct hw_read_range){0};
     for (uint32_t i = segment_of(partition, offset); i < partition->segment_count; i++) {
         struct hw_segment *segment = partition->segments[i];
@@ -455,8 +447,8 @@ int hw_partition_read(struct hw_partition *partition, int64_t offset, uint32_t m
     return 0;
 }
 
-int hw_partition_read_batch(struct hw_partition *partition, int64_t offset, uint8_t **out_batch, struct hw_batch_info *out_info, struct hw_err *err)
-{
+int hw_partition_read_batch(struct hw_partition *partition, int64_t offset, uint8_t **out_batch,
+                            struct hw_batch_info *out_info, struct hw_err *err) {
     for (uint32_t i = segment_of(partition, offset); i < partition->segment_count; i++) {
         struct hw_segment *segment = partition->segments[i];
         uint32_t position;
@@ -476,8 +468,8 @@ int hw_partition_read_batch(struct hw_partition *partition, int64_t offset, uint
     return 1;
 }
 
-int hw_partition_find_time(struct hw_partition *partition, int64_t wanted, int64_t *out_offset, int64_t *out_timestamp, struct hw_err *err)
-{
+int hw_partition_find_time(struct hw_partition *partition, int64_t wanted, int64_t *out_offset, int64_t *out_timestamp,
+                           struct hw_err *err) {
     for (uint32_t i = segment_of(partition, partition->log_start); i < partition->segment_count; i++) {
         int result = hw_segment_find_time(partition->segments[i], wanted, out_offset, out_timestamp, err);
         HW_TRY(result);
@@ -487,8 +479,7 @@ int hw_partition_find_time(struct hw_partition *partition, int64_t wanted, int64
     return 1;
 }
 
-int64_t hw_partition_max_time(struct hw_partition *partition, int64_t *out_offset)
-{
+int64_t hw_partition_max_time(struct hw_partition *partition, int64_t *out_offset) {
     int64_t best = -1;
     *out_offset = -1;
     for (uint32_t i = 0; i < partition->segment_count; i++) {
@@ -501,8 +492,7 @@ int64_t hw_partition_max_time(struct hw_partition *partition, int64_t *out_offse
     return best;
 }
 
-uint64_t hw_partition_bytes(const struct hw_partition *partition)
-{
+uint64_t hw_partition_bytes(const struct hw_partition *partition) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < partition->segment_count; i++)
         bytes += partition->segments[i]->size;
@@ -511,8 +501,7 @@ uint64_t hw_partition_bytes(const struct hw_partition *partition)
 
 /* ---- waiting for the high watermark ---- */
 
-void hw_waiter_add_produce(struct hw_partition *partition, struct hw_waiter *waiter)
-{
+void hw_waiter_add_produce(struct hw_partition *partition, struct hw_waiter *waiter) {
     /* Offsets ascend but for repeated batches, which wait for an earlier one: those go in front. */
     struct hw_waiter **link = partition->produce_tail;
     if (partition->produce_waiters && waiter->offset < HW_CONTAINER_OF(link, struct hw_waiter, next)->offset)
@@ -527,8 +516,7 @@ void hw_waiter_add_produce(struct hw_partition *partition, struct hw_waiter *wai
     *link = waiter;
 }
 
-void hw_waiter_add_fetch(struct hw_partition *partition, struct hw_waiter *waiter)
-{
+void hw_waiter_add_fetch(struct hw_partition *partition, struct hw_waiter *waiter) {
     waiter->next = partition->fetch_waiters;
     waiter->link = &partition->fetch_waiters;
     if (waiter->next)
@@ -536,8 +524,7 @@ void hw_waiter_add_fetch(struct hw_partition *partition, struct hw_waiter *waite
     partition->fetch_waiters = waiter;
 }
 
-void hw_waiter_remove(struct hw_partition *partition, struct hw_waiter *waiter)
-{
+void hw_waiter_remove(struct hw_partition *partition, struct hw_waiter *waiter) {
     if (!waiter->link)
         return;
     *waiter->link = waiter->next;
@@ -549,8 +536,7 @@ void hw_waiter_remove(struct hw_partition *partition, struct hw_waiter *waiter)
     waiter->next = NULL;
 }
 
-void hw_partition_flushed(struct hw_partition *partition, int64_t end_offset)
-{
+void hw_partition_flushed(struct hw_partition *partition, int64_t end_offset) {
     if (partition->deleted || end_offset <= partition->high_watermark)
         return;
     partition->high_watermark = end_offset;
@@ -567,10 +553,9 @@ void hw_partition_flushed(struct hw_partition *partition, int64_t end_offset)
 
 /* ---- upkeep ---- */
 
-/* A snapshot holds the producers at next_offset. Until that offset is durable the recovery point stays at the snapshot before it,
- * so that a scan never begins behind what the snapshot knows. */
-int hw_partition_checkpoint(struct hw_partition *partition, struct hw_err *err)
-{
+/* A snapshot holds the producers at next_offset. Until that offset is durable the recovery point stays at the snapshot
+ * before it, so that a scan never begins behind what the snapshot knows. */
+int hw_partition_checkpoint(struct hw_partition *partition, struct hw_err *err) {
     if (partition->recovery_point == partition->next_offset || partition->deleted)
         return 0;
     HW_TRY(hw_segment_write_index(active(partition), err));
@@ -578,7 +563,8 @@ int hw_partition_checkpoint(struct hw_partition *partition, struct hw_err *err)
         partition->recovery_point = partition->snapshot_offset;
     if (partition->snapshot_offset == partition->next_offset)
         return 0;
-    HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, partition->next_offset);
+    HW_CLEANUP(hw_freep)
+    char *path = hw_xasprintf("%s/%020" PRId64 ".snapshot", partition->dir, partition->next_offset);
     HW_TRY(hw_producers_save(&partition->producers, path, err));
     if (partition->old_snapshot_offset >= 0 && partition->old_snapshot_offset != partition->recovery_point)
         remove_snapshot(partition, partition->old_snapshot_offset);
@@ -589,8 +575,7 @@ int hw_partition_checkpoint(struct hw_partition *partition, struct hw_err *err)
     return 0;
 }
 
-static void drop_first(struct hw_partition *partition)
-{
+static void drop_first(struct hw_partition *partition) {
     hw_segment_delete(partition->segments[0]);
     hw_segment_unref(partition->segments[0]);
     partition->segment_count--;
@@ -598,26 +583,30 @@ static void drop_first(struct hw_partition *partition)
     partition->log_start = HW_MAX(partition->log_start, partition->segments[0]->base_offset);
 }
 
-bool hw_partition_retain(struct hw_partition *partition, int64_t now_ms)
-{
+bool hw_partition_retain(struct hw_partition *partition, int64_t now_ms) {
     const struct hw_topic_config *config = &partition->topic->config;
     uint32_t before = partition->segment_count;
     struct hw_err err = {0};
     struct hw_segment *last = active(partition);
     /* As Kafka does: an active segment that is wholly too old is closed, so that it can go too. */
-    if (config->remove && config->retention_ms >= 0 && last->size > 0 && last->max_timestamp >= 0 && last->flushed == last->size &&
-        now_ms - last->max_timestamp > config->retention_ms && hw_partition_roll(partition, &err) < 0)
+    if (config->remove && config->retention_ms >= 0 && last->size > 0 && last->max_timestamp >= 0 &&
+        last->flushed == last->size && now_ms - last->max_timestamp > config->retention_ms &&
+        hw_partition_roll(partition, &err) < 0)
         hw_warn("cannot close an old segment", hw_kv_s("error", err.text));
     while (partition->segment_count > 1 && partition->segments[1]->base_offset <= partition->high_watermark) {
         struct hw_segment *first = partition->segments[0];
-        bool old = config->remove && config->retention_ms >= 0 && first->max_timestamp >= 0 && now_ms - first->max_timestamp > config->retention_ms;
+        bool old = config->remove && config->retention_ms >= 0 && first->max_timestamp >= 0 &&
+                   now_ms - first->max_timestamp > config->retention_ms;
         bool large = config->remove && config->retention_bytes >= 0 &&
                      hw_partition_bytes(partition) - first->size >= (uint64_t)config->retention_bytes;
         bool passed = partition->segments[1]->base_offset <= partition->log_start;
         if (!old && !large && !passed)
             break;
         hw_info("segment dropped", hw_kv_s("topic", partition->topic->name), hw_kv_i("partition", partition->id),
-                hw_kv_i("base_offset", first->base_offset), hw_kv_s("reason", passed ? "deleted records" : old ? "retention.ms" : "retention.bytes"));
+                hw_kv_i("base_offset", first->base_offset),
+                hw_kv_s("reason", passed ? "deleted records"
+                                  : old  ? "retention.ms"
+                                         : "retention.bytes"));
         drop_first(partition);
     }
     for (uint32_t i = 0; i + 1 < partition->segment_count; i++)
@@ -626,7 +615,6 @@ bool hw_partition_retain(struct hw_partition *partition, int64_t now_ms)
     return partition->segment_count != before;
 }
 
-void hw_partition_set_log_start(struct hw_partition *partition, int64_t offset)
-{
+void hw_partition_set_log_start(struct hw_partition *partition, int64_t offset) {
     partition->log_start = HW_MAX(partition->log_start, offset);
 }

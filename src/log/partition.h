@@ -40,37 +40,41 @@ struct hw_partition {
 };
 
 struct hw_append_result {
-    int error; /* enum hw_kafka_error */
+    int error;                                    /* enum hw_kafka_error */
     int64_t base_offset, append_time, durable_at; /* high watermark needed for acks=all */
     char message[200];
 };
 
-HW_MUST_CHECK int hw_partition_create(struct hw_topic *topic, int32_t id, const char *dir, struct hw_partition **out, struct hw_err *err);
-/* clean: the last stop was orderly, files are trusted. Damage is reported through diag. recovery_point/log_start: -1 = unknown. */
-HW_MUST_CHECK int hw_partition_open(struct hw_topic *topic, int32_t id, const char *dir, bool clean, int64_t recovery_point,
-                                    int64_t log_start, struct hw_partition **out, struct hw_err *err);
+HW_MUST_CHECK int hw_partition_create(struct hw_topic *topic, int32_t id, const char *dir, struct hw_partition **out,
+                                      struct hw_err *err);
+/* clean: the last stop was orderly, files are trusted. Damage is reported through diag. recovery_point/log_start: -1 =
+ * unknown. */
+HW_MUST_CHECK int hw_partition_open(struct hw_topic *topic, int32_t id, const char *dir, bool clean,
+                                    int64_t recovery_point, int64_t log_start, struct hw_partition **out,
+                                    struct hw_err *err);
 void hw_partition_ref(struct hw_partition *partition);
 void hw_partition_unref(struct hw_partition *partition);
 /* Unlinks everything and tells the waiters. */
 void hw_partition_delete(struct hw_partition *partition);
 
-/* Appends what a producer sent (one batch; its offset and epoch bytes are changed in place). internal: our own batch, not checked
- * against the topic's limits. */
-void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t size, bool internal, struct hw_append_result *out);
+/* Appends what a producer sent (one batch; its offset and epoch bytes are changed in place). internal: our own batch,
+ * not checked against the topic's limits. */
+void hw_partition_append(struct hw_partition *partition, uint8_t *data, size_t size, bool internal,
+                         struct hw_append_result *out);
 
 struct hw_read_range {
     struct hw_segment *segment; /* referenced; NULL = nothing there */
     uint32_t position, size;
 };
 /* Range of batches from the one holding offset: up to max_bytes, but at least one batch. Only what is durable. */
-HW_MUST_CHECK int hw_partition_read(struct hw_partition *partition, int64_t offset, uint32_t max_bytes, struct hw_read_range *out,
-                                    struct hw_err *err);
+HW_MUST_CHECK int hw_partition_read(struct hw_partition *partition, int64_t offset, uint32_t max_bytes,
+                                    struct hw_read_range *out, struct hw_err *err);
 /* Reads one whole batch holding offset (or the next one). 1 = none. *out_batch malloc'd. */
 HW_MUST_CHECK int hw_partition_read_batch(struct hw_partition *partition, int64_t offset, uint8_t **out_batch,
                                           struct hw_batch_info *out_info, struct hw_err *err);
 /* 1 = no record that young. */
-HW_MUST_CHECK int hw_partition_find_time(struct hw_partition *partition, int64_t wanted, int64_t *out_offset, int64_t *out_timestamp,
-                                         struct hw_err *err);
+HW_MUST_CHECK int hw_partition_find_time(struct hw_partition *partition, int64_t wanted, int64_t *out_offset,
+                                         int64_t *out_timestamp, struct hw_err *err);
 int64_t hw_partition_max_time(struct hw_partition *partition, int64_t *out_offset); /* -1 when empty */
 int32_t hw_partition_epoch(const struct hw_partition *partition);
 /* The newest epoch ≤ wanted and where it ends. */

@@ -14,8 +14,7 @@
 
 #define ENTRY_SIZE 46 /* 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 */
 
-static size_t slot_of(const struct hw_producers *producers, int64_t id)
-{
+static size_t slot_of(const struct hw_producers *producers, int64_t id) {
     uint64_t hash = (uint64_t)id * 0x9E3779B97F4A7C15u;
     size_t at = (size_t)(hash >> 32) & (producers->capacity - 1);
     while (producers->slots[at] && producers->slots[at]->id != id)
@@ -23,18 +22,17 @@ static size_t slot_of(const struct hw_producers *producers, int64_t id)
     return at;
 }
 
-static struct hw_producer *find(const struct hw_producers *producers, int64_t id)
-{
+static struct hw_producer *find(const struct hw_producers *producers, int64_t id) {
     return producers->capacity ? producers->slots[slot_of(producers, id)] : NULL;
 }
 
-static struct hw_producer *find_or_add(struct hw_producers *producers, int64_t id)
-{
+static struct hw_producer *find_or_add(struct hw_producers *producers, int64_t id) {
     struct hw_producer *producer = find(producers, id);
     if (producer)
         return producer;
     if ((producers->count + 1) * 2 > producers->capacity) {
-        struct hw_producers bigger = {.capacity = HW_MAX(producers->capacity * 2, (size_t)8), .count = producers->count};
+        struct hw_producers bigger = {.capacity = HW_MAX(producers->capacity * 2, (size_t)8),
+                                      .count = producers->count};
         bigger.slots = hw_xcalloc(bigger.capacity, sizeof(*bigger.slots));
         for (size_t i = 0; i < producers->capacity; i++)
             if (producers->slots[i])
@@ -50,8 +48,7 @@ static struct hw_producer *find_or_add(struct hw_producers *producers, int64_t i
     return producer;
 }
 
-void hw_producers_done(struct hw_producers *producers)
-{
+void hw_producers_done(struct hw_producers *producers) {
     for (size_t i = 0; i < producers->capacity; i++)
         free(producers->slots[i]);
     free(producers->slots);
@@ -59,19 +56,20 @@ void hw_producers_done(struct hw_producers *producers)
 }
 
 int hw_producers_check(const struct hw_producers *producers, const struct hw_batch_info *info,
-                       const struct hw_producer_batch **out_batch, struct hw_err *err)
-{
+                       const struct hw_producer_batch **out_batch, struct hw_err *err) {
     const struct hw_producer *producer = find(producers, info->producer_id);
     if (!producer || producer->count == 0)
         return 0; /* nothing remembered (new, or expired): any sequence begins */
     if (info->producer_epoch < producer->epoch)
-        return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_INVALID_PRODUCER_EPOCH, "producer %" PRId64 " has epoch %d, a newer one (%d) wrote already",
-                          info->producer_id, info->producer_epoch, producer->epoch);
+        return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_INVALID_PRODUCER_EPOCH,
+                          "producer %" PRId64 " has epoch %d, a newer one (%d) wrote already", info->producer_id,
+                          info->producer_epoch, producer->epoch);
     if (info->producer_epoch > producer->epoch) {
         if (info->base_sequence == 0)
             return 0;
-        return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, "producer %" PRId64 " begins epoch %d with sequence %d, not 0",
-                          info->producer_id, info->producer_epoch, info->base_sequence);
+        return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                          "producer %" PRId64 " begins epoch %d with sequence %d, not 0", info->producer_id,
+                          info->producer_epoch, info->base_sequence);
     }
     int32_t last = hw_batch_last_sequence(info);
     for (unsigned i = 0; i < producer->count; i++) {
@@ -84,12 +82,11 @@ int hw_producers_check(const struct hw_producers *producers, const struct hw_bat
     int32_t due = (int32_t)(((uint32_t)producer->batches[producer->count - 1].last_sequence + 1) & 0x7fffffff);
     if (info->base_sequence == due)
         return 0;
-    return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, "producer %" PRId64 " sent sequence %d, %d was due",
-                      info->producer_id, info->base_sequence, due);
+    return hw_err_set(err, HW_ERR_DATA, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                      "producer %" PRId64 " sent sequence %d, %d was due", info->producer_id, info->base_sequence, due);
 }
 
-static void remember(struct hw_producers *producers, int64_t id, int16_t epoch, const struct hw_producer_batch *batch)
-{
+static void remember(struct hw_producers *producers, int64_t id, int16_t epoch, const struct hw_producer_batch *batch) {
     struct hw_producer *producer = find_or_add(producers, id);
     if (producer->epoch != epoch) {
         producer->epoch = epoch;
@@ -102,8 +99,7 @@ static void remember(struct hw_producers *producers, int64_t id, int16_t epoch, 
     producer->batches[producer->count++] = *batch;
 }
 
-void hw_producers_update(struct hw_producers *producers, const struct hw_batch_info *info, int64_t now_ms)
-{
+void hw_producers_update(struct hw_producers *producers, const struct hw_batch_info *info, int64_t now_ms) {
     if (info->producer_id < 0 || (info->attributes & HW_BATCH_CONTROL))
         return;
     remember(producers, info->producer_id, info->producer_epoch,
@@ -114,8 +110,7 @@ void hw_producers_update(struct hw_producers *producers, const struct hw_batch_i
                                          .timestamp = now_ms});
 }
 
-void hw_producers_expire(struct hw_producers *producers, int64_t before_ms)
-{
+void hw_producers_expire(struct hw_producers *producers, int64_t before_ms) {
     struct hw_producers kept = {0};
     for (size_t i = 0; i < producers->capacity; i++) {
         struct hw_producer *producer = producers->slots[i];
@@ -131,8 +126,7 @@ void hw_producers_expire(struct hw_producers *producers, int64_t before_ms)
     *producers = kept;
 }
 
-int hw_producers_save(const struct hw_producers *producers, const char *path, struct hw_err *err)
-{
+int hw_producers_save(const struct hw_producers *producers, const char *path, struct hw_err *err) {
     HW_CLEANUP(hw_buf_done) struct hw_buf out = {0};
     int32_t entries = 0;
     for (size_t i = 0; i < producers->capacity; i++)
@@ -157,7 +151,8 @@ int hw_producers_save(const struct hw_producers *producers, const char *path, st
     uint32_t crc = hw_crc32c(out.data + 6, out.size - 6);
     for (int i = 0; i < 4; i++)
         out.data[2 + i] = (uint8_t)(crc >> (24 - 8 * i));
-    /* No fsync: a snapshot that does not survive a power cut fails its checksum, and the log is scanned from further back. */
+    /* No fsync: a snapshot that does not survive a power cut fails its checksum, and the log is scanned from further
+     * back. */
     HW_CLEANUP(hw_freep) char *temporary = hw_xasprintf("%s.tmp", path);
     HW_CLEANUP(hw_closep) int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, out.data, out.size) != (ssize_t)out.size || rename(temporary, path) < 0)
@@ -165,8 +160,7 @@ int hw_producers_save(const struct hw_producers *producers, const char *path, st
     return 0;
 }
 
-int hw_producers_load(struct hw_producers *producers, const char *path, struct hw_err *err)
-{
+int hw_producers_load(struct hw_producers *producers, const char *path, struct hw_err *err) {
     HW_CLEANUP(hw_buf_done) struct hw_buf bytes = {0};
     HW_TRY(hw_fs_read(path, 64u << 20, &bytes, err));
     struct hw_kafka_reader in = {bytes.data, bytes.data + bytes.size, false};

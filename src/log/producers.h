@@ -1,8 +1,8 @@
-/* What a partition remembers of idempotent producers: the last five batches of each, so that a repeated batch is answered with the
- * offsets it got the first time and a gap is refused.
+/* What a partition remembers of idempotent producers: the last five batches of each, so that a repeated batch is
+ * answered with the offsets it got the first time and a gap is refused.
  *
- * On disk: Kafka's producer snapshot, version 1. We write one entry per remembered batch (oldest first) where Kafka writes only the
- * newest; its reader lets the last entry of an id win, so both read the file. */
+ * On disk: Kafka's producer snapshot, version 1. We write one entry per remembered batch (oldest first) where Kafka
+ * writes only the newest; its reader lets the last entry of an id win, so both read the file. */
 #pragma once
 #include "log/batch.h"
 

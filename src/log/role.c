@@ -53,8 +53,7 @@ struct role {
     struct hw_settings *copy;
 };
 
-static int read_settings(struct hw_broker *broker, const struct hw_config *config, struct hw_err *err)
-{
+static int read_settings(struct hw_broker *broker, const struct hw_config *config, struct hw_err *err) {
     broker->config = config;
     broker->num_partitions = (int32_t)hw_config_int(config, "num.partitions");
     broker->offsets_partitions = (int32_t)hw_config_int(config, "offsets.topic.num.partitions");
@@ -86,8 +85,7 @@ static int read_settings(struct hw_broker *broker, const struct hw_config *confi
     return 0;
 }
 
-static void each_partition(struct hw_broker *broker, void (*fn)(struct hw_broker *broker, struct hw_partition *partition, int64_t now_ms), int64_t now_ms)
-{
+static void each_partition(struct hw_broker *broker, void (*fn)(struct hw_broker *broker, struct hw_partition *partition, int64_t now_ms), int64_t now_ms) {
     size_t at = 0;
     const char *name;
     void *value;
@@ -98,14 +96,12 @@ static void each_partition(struct hw_broker *broker, void (*fn)(struct hw_broker
     }
 }
 
-static void retain(struct hw_broker *broker, struct hw_partition *partition, int64_t now_ms)
-{
+static void retain(struct hw_broker *broker, struct hw_partition *partition, int64_t now_ms) {
     hw_partition_retain(partition, now_ms);
     hw_producers_expire(&partition->producers, now_ms - broker->producer_expiration_ms);
 }
 
-void hw_broker_tick(void *arg)
-{
+void hw_broker_tick(void *arg) {
     struct hw_broker *broker = arg;
     int64_t mono = hw_mono_ms(), now = hw_now_ms();
     struct hw_err err;
@@ -128,15 +124,13 @@ void hw_broker_tick(void *arg)
     broker->tick = hw_loop_timer(broker->loop, HW_MIN(next, (int64_t)1000), hw_broker_tick, broker);
 }
 
-static void *broker_main(void *arg)
-{
+static void *broker_main(void *arg) {
     struct hw_broker *broker = arg;
     hw_loop_run(broker->loop);
     return NULL;
 }
 
-static void raise_file_limit(void)
-{
+static void raise_file_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
@@ -144,8 +138,7 @@ static void raise_file_limit(void)
     }
 }
 
-static void log_stop(void *self)
-{
+static void log_stop(void *self) {
     struct role *role = self;
     struct hw_broker *broker = &role->broker;
     if (role->running) {
@@ -171,8 +164,7 @@ static void log_stop(void *self)
     free(role);
 }
 
-static int begin(struct role *role, const struct hw_settings *settings, struct hw_err *err)
-{
+static int begin(struct role *role, const struct hw_settings *settings, struct hw_err *err) {
     struct hw_broker *broker = &role->broker;
     const struct hw_config *config = hw_settings_section(settings, "log");
     HW_TRY(read_settings(broker, config, err));
@@ -198,8 +190,7 @@ static int begin(struct role *role, const struct hw_settings *settings, struct h
     return 0;
 }
 
-static int log_start(const struct hw_settings *settings, void **out_self, struct hw_err *err)
-{
+static int log_start(const struct hw_settings *settings, void **out_self, struct hw_err *err) {
     struct role *role = hw_xcalloc(1, sizeof(*role));
     role->broker.listen_fd = -1;
     role->broker.topics.lock_fd = -1;

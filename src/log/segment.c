@@ -13,15 +13,13 @@
 #include <unistd.h>
 
 #define INDEX_ENTRY 8
-#define TIME_ENTRY 12
+#define TIME_ENTRY  12
 
-char *hw_segment_path(const struct hw_segment *segment, const char *suffix)
-{
+char *hw_segment_path(const struct hw_segment *segment, const char *suffix) {
     return hw_xasprintf("%s/%020" PRId64 ".%s", segment->dir, segment->base_offset, suffix);
 }
 
-static struct hw_segment *segment_new(const char *dir, int64_t base_offset)
-{
+static struct hw_segment *segment_new(const char *dir, int64_t base_offset) {
     struct hw_segment *segment = hw_xcalloc(1, sizeof(*segment));
     segment->refs = 1;
     segment->dir = hw_xstrdup(dir);
@@ -32,8 +30,7 @@ static struct hw_segment *segment_new(const char *dir, int64_t base_offset)
     return segment;
 }
 
-int hw_segment_create(const char *dir, int64_t base_offset, struct hw_segment **out_segment, struct hw_err *err)
-{
+int hw_segment_create(const char *dir, int64_t base_offset, struct hw_segment **out_segment, struct hw_err *err) {
     struct hw_segment *segment = segment_new(dir, base_offset);
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, "log");
     segment->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -50,8 +47,8 @@ int hw_segment_create(const char *dir, int64_t base_offset, struct hw_segment **
     return 0;
 }
 
-int hw_segment_open(const char *dir, int64_t base_offset, bool sealed, struct hw_segment **out_segment, struct hw_err *err)
-{
+int hw_segment_open(const char *dir, int64_t base_offset, bool sealed, struct hw_segment **out_segment,
+                    struct hw_err *err) {
     struct hw_segment *segment = segment_new(dir, base_offset);
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, "log");
     struct stat st;
@@ -73,10 +70,11 @@ int hw_segment_open(const char *dir, int64_t base_offset, bool sealed, struct hw
     return 0;
 }
 
-void hw_segment_ref(struct hw_segment *segment) { segment->refs++; }
+void hw_segment_ref(struct hw_segment *segment) {
+    segment->refs++;
+}
 
-static void drop_index(struct hw_segment *segment)
-{
+static void drop_index(struct hw_segment *segment) {
     free(segment->index);
     free(segment->times);
     segment->index = NULL;
@@ -84,8 +82,7 @@ static void drop_index(struct hw_segment *segment)
     segment->index_count = segment->index_capacity = segment->time_count = segment->time_capacity = 0;
 }
 
-void hw_segment_unref(struct hw_segment *segment)
-{
+void hw_segment_unref(struct hw_segment *segment) {
     if (!segment || --segment->refs > 0)
         return;
     if (segment->fd >= 0)
@@ -95,8 +92,7 @@ void hw_segment_unref(struct hw_segment *segment)
     free(segment);
 }
 
-int hw_segment_fd(struct hw_segment *segment, struct hw_err *err)
-{
+int hw_segment_fd(struct hw_segment *segment, struct hw_err *err) {
     segment->last_used_ms = hw_mono_ms();
     if (segment->fd >= 0)
         return segment->fd;
@@ -107,11 +103,11 @@ int hw_segment_fd(struct hw_segment *segment, struct hw_err *err)
     return segment->fd;
 }
 
-void hw_segment_relax(struct hw_segment *segment)
-{
+void hw_segment_relax(struct hw_segment *segment) {
     if (!segment->sealed || segment->refs > 1 || segment->flushed < segment->size)
         return;
-    if (segment->index && segment->index_written == segment->index_count && segment->time_written == segment->time_count)
+    if (segment->index && segment->index_written == segment->index_count &&
+        segment->time_written == segment->time_count)
         drop_index(segment);
     if (segment->fd >= 0)
         close(segment->fd);
@@ -120,29 +116,29 @@ void hw_segment_relax(struct hw_segment *segment)
 
 /* ---- indexes ---- */
 
-static void index_add(struct hw_segment *segment, int64_t offset, uint32_t position)
-{
+static void index_add(struct hw_segment *segment, int64_t offset, uint32_t position) {
     if (segment->index_count == segment->index_capacity) {
         segment->index_capacity = HW_MAX(segment->index_capacity * 2, 16u);
         segment->index = hw_xrealloc(segment->index, segment->index_capacity * sizeof(*segment->index));
     }
-    segment->index[segment->index_count++] = (struct hw_index_entry){(uint32_t)(offset - segment->base_offset), position};
+    segment->index[segment->index_count++] =
+        (struct hw_index_entry){(uint32_t)(offset - segment->base_offset), position};
 }
 
-static void time_add(struct hw_segment *segment, int64_t timestamp, int64_t offset)
-{
+static void time_add(struct hw_segment *segment, int64_t timestamp, int64_t offset) {
     if (segment->time_count && segment->times[segment->time_count - 1].timestamp >= timestamp)
         return;
     if (segment->time_count == segment->time_capacity) {
         segment->time_capacity = HW_MAX(segment->time_capacity * 2, 16u);
         segment->times = hw_xrealloc(segment->times, segment->time_capacity * sizeof(*segment->times));
     }
-    segment->times[segment->time_count++] = (struct hw_time_entry){timestamp, (uint32_t)(offset - segment->base_offset)};
+    segment->times[segment->time_count++] =
+        (struct hw_time_entry){timestamp, (uint32_t)(offset - segment->base_offset)};
 }
 
 /* Books one batch that lies at position; the file has it already. */
-static void account(struct hw_segment *segment, const struct hw_batch_info *info, uint32_t position, uint32_t index_interval)
-{
+static void account(struct hw_segment *segment, const struct hw_batch_info *info, uint32_t position,
+                    uint32_t index_interval) {
     if (segment->first_timestamp < 0)
         segment->first_timestamp = info->max_timestamp;
     if (info->max_timestamp > segment->max_timestamp) {
@@ -158,8 +154,7 @@ static void account(struct hw_segment *segment, const struct hw_batch_info *info
     segment->next_offset = info->last_offset + 1;
 }
 
-static int append_file(const char *path, const struct hw_buf *bytes, size_t keep, struct hw_err *err)
-{
+static int append_file(const char *path, const struct hw_buf *bytes, size_t keep, struct hw_err *err) {
     HW_CLEANUP(hw_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         return hw_err_set_errno(err, errno, "cannot open %s", path);
@@ -168,8 +163,7 @@ static int append_file(const char *path, const struct hw_buf *bytes, size_t keep
     return 0;
 }
 
-int hw_segment_write_index(struct hw_segment *segment, struct hw_err *err)
-{
+int hw_segment_write_index(struct hw_segment *segment, struct hw_err *err) {
     struct hw_buf bytes = {0};
     int result = 0;
     if (segment->index_written < segment->index_count || segment->index_written == 0) {
@@ -197,8 +191,7 @@ int hw_segment_write_index(struct hw_segment *segment, struct hw_err *err)
     return result;
 }
 
-static bool read_file(const struct hw_segment *segment, const char *suffix, size_t unit, struct hw_buf *out)
-{
+static bool read_file(const struct hw_segment *segment, const char *suffix, size_t unit, struct hw_buf *out) {
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, suffix);
     HW_CLEANUP(hw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
@@ -213,8 +206,7 @@ static bool read_file(const struct hw_segment *segment, const char *suffix, size
 }
 
 /* False when the files are missing or do not agree with the log (I1: then they are rebuilt). */
-static bool load_index(struct hw_segment *segment)
-{
+static bool load_index(struct hw_segment *segment) {
     struct hw_buf index = {0}, times = {0};
     bool good = read_file(segment, "index", INDEX_ENTRY, &index) && read_file(segment, "timeindex", TIME_ENTRY, &times);
     uint32_t last_offset = 0, last_position = 0;
@@ -254,10 +246,11 @@ static bool load_index(struct hw_segment *segment)
     return true;
 }
 
-static int nothing(void *arg, const struct hw_batch_info *info) { return 0; }
+static int nothing(void *arg, const struct hw_batch_info *info) {
+    return 0;
+}
 
-static int need_index(struct hw_segment *segment, struct hw_err *err)
-{
+static int need_index(struct hw_segment *segment, struct hw_err *err) {
     if (segment->index || !segment->sealed)
         return 0;
     if (load_index(segment))
@@ -265,8 +258,8 @@ static int need_index(struct hw_segment *segment, struct hw_err *err)
     struct hw_segment_damage damage;
     int result = hw_segment_recover(segment, segment->base_offset, 4096, nothing, NULL, &damage, err);
     if (result > 0)
-        return hw_err_set(err, HW_ERR_DATA, 0, "%s/%020" PRId64 ".log is damaged at byte %u: %s", segment->dir, segment->base_offset,
-                          damage.position, damage.why);
+        return hw_err_set(err, HW_ERR_DATA, 0, "%s/%020" PRId64 ".log is damaged at byte %u: %s", segment->dir,
+                          segment->base_offset, damage.position, damage.why);
     return result;
 }
 
@@ -277,14 +270,12 @@ struct map {
     size_t size;
 };
 
-static void unmap(struct map *map)
-{
+static void unmap(struct map *map) {
     if (map->data)
         munmap(map->data, map->size);
 }
 
-static int map_log(struct hw_segment *segment, struct map *out, struct hw_err *err)
-{
+static int map_log(struct hw_segment *segment, struct map *out, struct hw_err *err) {
     *out = (struct map){0};
     int fd = hw_segment_fd(segment, err);
     if (fd < 0)
@@ -299,8 +290,8 @@ static int map_log(struct hw_segment *segment, struct map *out, struct hw_err *e
     return 0;
 }
 
-static bool whole_batch(const struct map *map, size_t at, int64_t next_offset, struct hw_batch_info *out, char why[160])
-{
+static bool whole_batch(const struct map *map, size_t at, int64_t next_offset, struct hw_batch_info *out,
+                        char why[160]) {
     struct hw_err err = {0};
     int result = hw_batch_parse(map->data + at, map->size - at, out, &err);
     if (result < 0)
@@ -316,10 +307,9 @@ static bool whole_batch(const struct map *map, size_t at, int64_t next_offset, s
     return false;
 }
 
-/* Where the next whole batch begins behind the damage, map->size when there is none. Every byte is tried; cheap, because the header
- * must make sense before a checksum is computed. */
-static size_t next_whole(const struct map *map, size_t from, int64_t next_offset)
-{
+/* Where the next whole batch begins behind the damage, map->size when there is none. Every byte is tried; cheap,
+ * because the header must make sense before a checksum is computed. */
+static size_t next_whole(const struct map *map, size_t from, int64_t next_offset) {
     char why[160];
     struct hw_batch_info info;
     for (size_t at = from; at + HW_BATCH_HEADER <= map->size; at++)
@@ -328,8 +318,7 @@ static size_t next_whole(const struct map *map, size_t from, int64_t next_offset
     return map->size;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
+static int write_all(int fd, const uint8_t *data, size_t size) {
     while (size > 0) {
         ssize_t n = write(fd, data, size);
         if (n < 0 && errno == EINTR)
@@ -342,18 +331,18 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-static int write_file(const char *path, const struct map *map, size_t from, size_t until, size_t skip_from, size_t skip_until, struct hw_err *err)
-{
+static int write_file(const char *path, const struct map *map, size_t from, size_t until, size_t skip_from,
+                      size_t skip_until, struct hw_err *err) {
     HW_CLEANUP(hw_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0 || write_all(fd, map->data + from, skip_from - from) < 0 || write_all(fd, map->data + skip_until, until - skip_until) < 0 ||
-        fsync(fd) < 0)
+    if (fd < 0 || write_all(fd, map->data + from, skip_from - from) < 0 ||
+        write_all(fd, map->data + skip_until, until - skip_until) < 0 || fsync(fd) < 0)
         return hw_err_set_errno(err, errno, "cannot write %s", path);
     return 0;
 }
 
-/* Takes [at, next) out of the file; the bytes stay in a file of their own. Whole or not at all: the new file replaces the old by rename. */
-static int take_out(struct hw_segment *segment, const struct map *map, size_t at, size_t next, struct hw_err *err)
-{
+/* Takes [at, next) out of the file; the bytes stay in a file of their own. Whole or not at all: the new file replaces
+ * the old by rename. */
+static int take_out(struct hw_segment *segment, const struct map *map, size_t at, size_t next, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, "log");
     HW_CLEANUP(hw_freep) char *kept = hw_xasprintf("%s.damaged-%zu", path, at);
     HW_CLEANUP(hw_freep) char *swap = hw_xasprintf("%s.swap", path);
@@ -373,28 +362,29 @@ static int take_out(struct hw_segment *segment, const struct map *map, size_t at
 }
 
 /* Index entries at or before from_offset stay; returns where scanning begins. */
-static uint32_t keep_index_until(struct hw_segment *segment, int64_t from_offset)
-{
+static uint32_t keep_index_until(struct hw_segment *segment, int64_t from_offset) {
     if (from_offset <= segment->base_offset || !load_index(segment)) {
         drop_index(segment);
         segment->index_written = segment->time_written = 0;
         return 0;
     }
-    while (segment->index_count && segment->base_offset + segment->index[segment->index_count - 1].relative_offset >= from_offset)
+    while (segment->index_count &&
+           segment->base_offset + segment->index[segment->index_count - 1].relative_offset >= from_offset)
         segment->index_count--;
-    while (segment->time_count && segment->base_offset + segment->times[segment->time_count - 1].relative_offset >= from_offset)
+    while (segment->time_count &&
+           segment->base_offset + segment->times[segment->time_count - 1].relative_offset >= from_offset)
         segment->time_count--;
     segment->index_written = segment->index_count;
     segment->time_written = segment->time_count;
     segment->max_timestamp = segment->time_count ? segment->times[segment->time_count - 1].timestamp : -1;
-    segment->max_timestamp_offset = segment->time_count ? segment->base_offset + segment->times[segment->time_count - 1].relative_offset : -1;
+    segment->max_timestamp_offset =
+        segment->time_count ? segment->base_offset + segment->times[segment->time_count - 1].relative_offset : -1;
     return segment->index_count ? segment->index[segment->index_count - 1].position : 0;
 }
 
 /* One pass; 1 = damage at *out_at (why filled). Batches are not visited twice: from_offset moves with them. */
-static int scan(struct hw_segment *segment, const struct map *map, int64_t *from_offset, uint32_t index_interval, hw_segment_visit visit,
-                void *arg, size_t *out_at, char why[160])
-{
+static int scan(struct hw_segment *segment, const struct map *map, int64_t *from_offset, uint32_t index_interval,
+                hw_segment_visit visit, void *arg, size_t *out_at, char why[160]) {
     size_t at = keep_index_until(segment, *from_offset);
     struct hw_batch_info info;
     if (at && !whole_batch(map, at, segment->base_offset, &info, why)) /* the index misled us: begin anew */
@@ -427,9 +417,8 @@ static int scan(struct hw_segment *segment, const struct map *map, int64_t *from
     return at < map->size;
 }
 
-int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t index_interval, hw_segment_visit visit, void *arg,
-                       struct hw_segment_damage *out_damage, struct hw_err *err)
-{
+int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t index_interval, hw_segment_visit visit,
+                       void *arg, struct hw_segment_damage *out_damage, struct hw_err *err) {
     *out_damage = (struct hw_segment_damage){0};
     for (;;) {
         HW_CLEANUP(unmap) struct map map = {0};
@@ -439,7 +428,8 @@ int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t
         int result = scan(segment, &map, &from_offset, index_interval, visit, arg, &at, why);
         HW_TRY(result);
         struct hw_batch_info info;
-        if (segment->first_timestamp < 0 && map.size >= HW_BATCH_HEADER && hw_batch_parse(map.data, map.size, &info, NULL) == 0)
+        if (segment->first_timestamp < 0 && map.size >= HW_BATCH_HEADER &&
+            hw_batch_parse(map.data, map.size, &info, NULL) == 0)
             segment->first_timestamp = info.max_timestamp;
         if (!segment->index && segment->sealed)
             segment->index = hw_xcalloc(1, sizeof(*segment->index));
@@ -459,9 +449,8 @@ int hw_segment_recover(struct hw_segment *segment, int64_t from_offset, uint32_t
     }
 }
 
-int hw_segment_walk(struct hw_segment *segment, int64_t from_offset, int64_t until_offset, hw_segment_visit visit, void *arg,
-                    struct hw_err *err)
-{
+int hw_segment_walk(struct hw_segment *segment, int64_t from_offset, int64_t until_offset, hw_segment_visit visit,
+                    void *arg, struct hw_err *err) {
     uint32_t position;
     struct hw_batch_info info;
     int result = hw_segment_find(segment, from_offset, &position, &info, err);
@@ -480,9 +469,8 @@ int hw_segment_walk(struct hw_segment *segment, int64_t from_offset, int64_t unt
     return 0;
 }
 
-int hw_segment_append(struct hw_segment *segment, const uint8_t *batch, const struct hw_batch_info *info, uint32_t index_interval,
-                      struct hw_err *err)
-{
+int hw_segment_append(struct hw_segment *segment, const uint8_t *batch, const struct hw_batch_info *info,
+                      uint32_t index_interval, struct hw_err *err) {
     size_t done = 0;
     while (done < info->size) {
         ssize_t n = pwrite(segment->fd, batch + done, info->size - done, (off_t)(segment->size + done));
@@ -493,7 +481,8 @@ int hw_segment_append(struct hw_segment *segment, const uint8_t *batch, const st
             if (ftruncate(segment->fd, (off_t)segment->size) < 0) {
                 /* a torn tail stays behind `size`; the next append overwrites it and recovery would cut it */
             }
-            return hw_err_set_errno(err, error, "cannot write %s/%020" PRId64 ".log", segment->dir, segment->base_offset);
+            return hw_err_set_errno(err, error, "cannot write %s/%020" PRId64 ".log", segment->dir,
+                                    segment->base_offset);
         }
         done += (size_t)n;
     }
@@ -506,8 +495,7 @@ int hw_segment_append(struct hw_segment *segment, const uint8_t *batch, const st
 
 /* ---- finding ---- */
 
-static uint32_t index_floor(const struct hw_segment *segment, int64_t offset)
-{
+static uint32_t index_floor(const struct hw_segment *segment, int64_t offset) {
     uint32_t low = 0, high = segment->index_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -520,8 +508,7 @@ static uint32_t index_floor(const struct hw_segment *segment, int64_t offset)
 }
 
 int hw_segment_find(struct hw_segment *segment, int64_t offset, uint32_t *out_position, struct hw_batch_info *out_info,
-                    struct hw_err *err)
-{
+                    struct hw_err *err) {
     HW_TRY(need_index(segment, err));
     int fd = hw_segment_fd(segment, err);
     if (fd < 0)
@@ -530,12 +517,14 @@ int hw_segment_find(struct hw_segment *segment, int64_t offset, uint32_t *out_po
     for (uint32_t at = index_floor(segment, offset); at < segment->visible;) {
         ssize_t n = pread(fd, window, HW_MIN(sizeof(window), (size_t)(segment->visible - at)), at);
         if (n <= 0)
-            return hw_err_set_errno(err, n < 0 ? errno : EIO, "cannot read %s/%020" PRId64 ".log", segment->dir, segment->base_offset);
+            return hw_err_set_errno(err, n < 0 ? errno : EIO, "cannot read %s/%020" PRId64 ".log", segment->dir,
+                                    segment->base_offset);
         size_t used = 0;
         do {
             int result = hw_batch_parse(window + used, (size_t)n - used, out_info, err);
             if (result < 0)
-                return hw_err_prefix(err, "%s/%020" PRId64 ".log at byte %zu", segment->dir, segment->base_offset, at + used);
+                return hw_err_prefix(err, "%s/%020" PRId64 ".log at byte %zu", segment->dir, segment->base_offset,
+                                     at + used);
             if ((size_t)n - used < HW_BATCH_HEADER)
                 break;
             if (out_info->last_offset >= offset) {
@@ -551,9 +540,8 @@ int hw_segment_find(struct hw_segment *segment, int64_t offset, uint32_t *out_po
     return 1;
 }
 
-static int find_in_batch(struct hw_segment *segment, uint32_t at, const struct hw_batch_info *info, int64_t wanted, int64_t *out_offset,
-                         int64_t *out_timestamp, struct hw_err *err)
-{
+static int find_in_batch(struct hw_segment *segment, uint32_t at, const struct hw_batch_info *info, int64_t wanted,
+                         int64_t *out_offset, int64_t *out_timestamp, struct hw_err *err) {
     HW_CLEANUP(hw_freep) uint8_t *bytes = hw_xmalloc(info->size);
     if (pread(segment->fd, bytes, info->size, at) != (ssize_t)info->size)
         return hw_err_set_errno(err, EIO, "cannot read %s/%020" PRId64 ".log", segment->dir, segment->base_offset);
@@ -571,8 +559,8 @@ static int find_in_batch(struct hw_segment *segment, uint32_t at, const struct h
     return result < 0 ? result : 1;
 }
 
-int hw_segment_find_time(struct hw_segment *segment, int64_t wanted, int64_t *out_offset, int64_t *out_timestamp, struct hw_err *err)
-{
+int hw_segment_find_time(struct hw_segment *segment, int64_t wanted, int64_t *out_offset, int64_t *out_timestamp,
+                         struct hw_err *err) {
     HW_TRY(need_index(segment, err));
     int64_t from = segment->base_offset;
     for (uint32_t i = 0; i < segment->time_count && segment->times[i].timestamp < wanted; i++)
@@ -591,8 +579,7 @@ int hw_segment_find_time(struct hw_segment *segment, int64_t wanted, int64_t *ou
     return result;
 }
 
-int hw_segment_check(struct hw_segment *segment, uint32_t from, uint32_t until, struct hw_err *err)
-{
+int hw_segment_check(struct hw_segment *segment, uint32_t from, uint32_t until, struct hw_err *err) {
     if (from >= segment->checked_from && until <= segment->checked_until)
         return 0;
     HW_CLEANUP(unmap) struct map map = {0};
@@ -616,8 +603,7 @@ int hw_segment_check(struct hw_segment *segment, uint32_t from, uint32_t until, 
     return 0;
 }
 
-void hw_segment_seal(struct hw_segment *segment)
-{
+void hw_segment_seal(struct hw_segment *segment) {
     if (segment->max_timestamp >= 0)
         time_add(segment, segment->max_timestamp, segment->max_timestamp_offset);
     if (!segment->index)
@@ -625,8 +611,7 @@ void hw_segment_seal(struct hw_segment *segment)
     segment->sealed = true;
 }
 
-void hw_segment_delete(struct hw_segment *segment)
-{
+void hw_segment_delete(struct hw_segment *segment) {
     static const char *const suffixes[] = {"log", "index", "timeindex", "snapshot"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(suffixes); i++) {
         HW_CLEANUP(hw_freep) char *path = hw_segment_path(segment, suffixes[i]);

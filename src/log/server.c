@@ -1,8 +1,8 @@
 /* Connections: frames in, answers out in the order of the requests. All on the broker thread.
  *
  *   S1  A frame's memory grows with the bytes that arrive (at most twice as much), whatever length its header claims.
- *   S2  Answers leave in request order; a request waiting for the disk holds back only the later answers of its own connection.
- *   S3  At most MAX_IN_FLIGHT requests of a connection are under way; beyond that it is not read from. */
+ *   S2  Answers leave in request order; a request waiting for the disk holds back only the later answers of its own
+ * connection. S3  At most MAX_IN_FLIGHT requests of a connection are under way; beyond that it is not read from. */
 #include "log/broker.h"
 
 #include "base/diag.h"
@@ -18,10 +18,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MAX_IN_FLIGHT 128
+#define MAX_IN_FLIGHT       128
 #define MAX_IN_FLIGHT_BYTES (128u << 20)
-#define SCRATCH (64 * 1024)
-#define DECODE_LIMIT (64u << 20)
+#define SCRATCH             (64 * 1024)
+#define DECODE_LIMIT        (64u << 20)
 
 struct hw_conn {
     struct hw_broker *broker;
@@ -41,21 +41,23 @@ struct hw_conn {
 };
 static uint8_t scratch[SCRATCH]; /* broker thread */
 
-const char *hw_request_peer(const struct hw_request *request) { return request->conn ? request->conn->peer : ""; }
+const char *hw_request_peer(const struct hw_request *request) {
+    return request->conn ? request->conn->peer : "";
+}
 
-const char *hw_request_host(const struct hw_request *request)
-{
+const char *hw_request_host(const struct hw_request *request) {
     if (request->broker->advertised_host)
         return request->broker->advertised_host;
     return request->conn ? request->conn->local : "127.0.0.1";
 }
 
-void *hw_request_alloc(struct hw_request *request, size_t size) { return hw_arena_alloc(&request->arena, size); }
+void *hw_request_alloc(struct hw_request *request, size_t size) {
+    return hw_arena_alloc(&request->arena, size);
+}
 
 /* ---- requests ---- */
 
-static void request_free(struct hw_request *request)
-{
+static void request_free(struct hw_request *request) {
     for (size_t i = 0; i < request->writer.span_count; i++)
         hw_segment_unref(request->writer.spans[i].records.owner);
     hw_kafka_writer_done(&request->writer);
@@ -68,8 +70,7 @@ static void request_free(struct hw_request *request)
 static void conn_send(struct hw_conn *conn);
 static void conn_close(struct hw_conn *conn);
 
-static void finish(struct hw_request *request)
-{
+static void finish(struct hw_request *request) {
     struct hw_api_stats *stats = &request->broker->stats[request->api->key];
     uint64_t took = (uint64_t)(hw_mono_us() - request->began_us);
     stats->requests++;
@@ -82,14 +83,12 @@ static void finish(struct hw_request *request)
         conn_send(request->conn);
 }
 
-void hw_request_drop(struct hw_request *request)
-{
+void hw_request_drop(struct hw_request *request) {
     request->silent = true;
     finish(request);
 }
 
-void hw_request_reply(struct hw_request *request, const void *response)
-{
+void hw_request_reply(struct hw_request *request, const void *response) {
     struct hw_buf *out = &request->out;
     request->writer.out = out;
     hw_kafka_write_i32(out, 0);
@@ -103,8 +102,7 @@ void hw_request_reply(struct hw_request *request, const void *response)
     finish(request);
 }
 
-static void detach(struct hw_request *request)
-{
+static void detach(struct hw_request *request) {
     request->conn = NULL;
     if (request->done)
         request_free(request);
@@ -113,8 +111,7 @@ static void detach(struct hw_request *request)
 }
 
 /* Takes conn->frame over; false = the connection must be closed. */
-static bool begin_request(struct hw_conn *conn)
-{
+static bool begin_request(struct hw_conn *conn) {
     struct hw_request *request = hw_xcalloc(1, sizeof(*request));
     request->broker = conn->broker;
     request->frame = HW_STEAL(conn->frame);
@@ -138,7 +135,8 @@ static bool begin_request(struct hw_conn *conn)
         request->version = 0; /* the caller learns from a version 0 answer with error 35 what would do */
         request->state = request;
     } else if (!supported) {
-        hw_debug("version refused", hw_kv_s("peer", conn->peer), hw_kv_s("api", request->api->name), hw_kv_i("version", request->version));
+        hw_debug("version refused", hw_kv_s("peer", conn->peer), hw_kv_s("api", request->api->name),
+                 hw_kv_i("version", request->version));
         request_free(request);
         return false;
     } else {
@@ -166,8 +164,7 @@ static bool begin_request(struct hw_conn *conn)
 
 /* ---- connection ---- */
 
-static void update_events(struct hw_conn *conn)
-{
+static void update_events(struct hw_conn *conn) {
     bool blocked = conn->first && conn->first->done;
     bool full = conn->in_flight >= MAX_IN_FLIGHT || conn->in_flight_bytes > MAX_IN_FLIGHT_BYTES;
     uint32_t events = (full ? 0 : EPOLLIN) | (blocked ? EPOLLOUT : 0);
@@ -177,8 +174,7 @@ static void update_events(struct hw_conn *conn)
     hw_loop_modify(conn->io, events);
 }
 
-static void conn_close(struct hw_conn *conn)
-{
+static void conn_close(struct hw_conn *conn) {
     if (conn->closed)
         return;
     conn->closed = true;
@@ -200,10 +196,10 @@ static void conn_close(struct hw_conn *conn)
 }
 
 /* 1 = all of it is out, 0 = the socket is full, -1 = the connection is broken. */
-static int send_request(struct hw_conn *conn, struct hw_request *request)
-{
+static int send_request(struct hw_conn *conn, struct hw_request *request) {
     for (;;) {
-        const struct hw_kafka_span *span = request->span_at < request->writer.span_count ? &request->writer.spans[request->span_at] : NULL;
+        const struct hw_kafka_span *span =
+            request->span_at < request->writer.span_count ? &request->writer.spans[request->span_at] : NULL;
         size_t until = span ? span->at : request->out.size;
         ssize_t n;
         if (request->out_sent < until) {
@@ -213,7 +209,9 @@ static int send_request(struct hw_conn *conn, struct hw_request *request)
                 request->out_sent += (size_t)n;
         } else if (span) {
             off_t at = (off_t)(span->records.position + (int64_t)request->span_sent);
-            n = span->records.size == request->span_sent ? 0 : sendfile(conn->fd, span->records.fd, &at, span->records.size - request->span_sent);
+            n = span->records.size == request->span_sent
+                    ? 0
+                    : sendfile(conn->fd, span->records.fd, &at, span->records.size - request->span_sent);
             if (n == 0 && request->span_sent < span->records.size)
                 return -1; /* the file is shorter than it was: never on purpose */
             request->span_sent += n > 0 ? (size_t)n : 0;
@@ -230,8 +228,7 @@ static int send_request(struct hw_conn *conn, struct hw_request *request)
 }
 
 /* Frees nothing of conn unless it closes it; callers on the stack of its handler have set busy. */
-static void conn_send(struct hw_conn *conn)
-{
+static void conn_send(struct hw_conn *conn) {
     while (conn->first && conn->first->done && !conn->closed) {
         struct hw_request *request = conn->first;
         int result = request->silent ? 1 : send_request(conn, request);
@@ -253,17 +250,18 @@ static void conn_send(struct hw_conn *conn)
 }
 
 /* Consumes bytes; false = close. */
-static bool take_bytes(struct hw_conn *conn, const uint8_t *data, size_t size)
-{
+static bool take_bytes(struct hw_conn *conn, const uint8_t *data, size_t size) {
     while (size > 0 && !conn->closed) {
         if (conn->header_size < 4) {
             conn->header[conn->header_size++] = *data++;
             size--;
             if (conn->header_size < 4)
                 continue;
-            uint32_t need = (uint32_t)conn->header[0] << 24 | (uint32_t)conn->header[1] << 16 | (uint32_t)conn->header[2] << 8 | conn->header[3];
+            uint32_t need = (uint32_t)conn->header[0] << 24 | (uint32_t)conn->header[1] << 16 |
+                            (uint32_t)conn->header[2] << 8 | conn->header[3];
             if (need < 10 || need > (uint32_t)conn->broker->max_request_bytes) {
-                hw_warn("frame refused, connection closed: its length is no Kafka request's or above socket.request.max.bytes",
+                hw_warn("frame refused, connection closed: its length is no Kafka request's or above "
+                        "socket.request.max.bytes",
                         hw_kv_s("peer", conn->peer), hw_kv_i("length", (int32_t)need));
                 return false;
             }
@@ -288,8 +286,7 @@ static bool take_bytes(struct hw_conn *conn, const uint8_t *data, size_t size)
 }
 
 /* The rest of a big frame is read straight into its place, what follows into the scratch buffer. */
-static void conn_read(struct hw_conn *conn)
-{
+static void conn_read(struct hw_conn *conn) {
     for (int round = 0; round < 8 && !conn->closed && (conn->events & EPOLLIN); round++) {
         struct iovec parts[2];
         int count = 0;
@@ -321,8 +318,7 @@ static void conn_read(struct hw_conn *conn)
     }
 }
 
-static void on_conn(void *arg, uint32_t events)
-{
+static void on_conn(void *arg, uint32_t events) {
     struct hw_conn *conn = arg;
     struct hw_broker *broker = conn->broker;
     conn->busy = true;
@@ -336,12 +332,12 @@ static void on_conn(void *arg, uint32_t events)
     hw_flusher_kick(broker);
 }
 
-static void address_text(int fd, bool peer, char *out, size_t size)
-{
+static void address_text(int fd, bool peer, char *out, size_t size) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     *out = 0;
-    if ((peer ? getpeername(fd, (struct sockaddr *)&address, &length) : getsockname(fd, (struct sockaddr *)&address, &length)) < 0)
+    if ((peer ? getpeername(fd, (struct sockaddr *)&address, &length)
+              : getsockname(fd, (struct sockaddr *)&address, &length)) < 0)
         return;
     if (address.ss_family == AF_INET)
         inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&address)->sin_addr, out, (socklen_t)size);
@@ -351,8 +347,7 @@ static void address_text(int fd, bool peer, char *out, size_t size)
         memmove(out, out + 7, strlen(out + 7) + 1);
 }
 
-static void on_listen(void *arg, uint32_t events)
-{
+static void on_listen(void *arg, uint32_t events) {
     struct hw_broker *broker = arg;
     for (int i = 0; i < 64; i++) {
         int fd = accept4(broker->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -384,8 +379,7 @@ static void on_listen(void *arg, uint32_t events)
     }
 }
 
-int hw_server_start(struct hw_broker *broker, const char *host, int port, struct hw_err *err)
-{
+int hw_server_start(struct hw_broker *broker, const char *host, int port, struct hw_err *err) {
     HW_TRY(hw_listen_tcp(host, port, false, &broker->listen_fd, err));
     broker->port = port;
     broker->listen_io = hw_loop_add(broker->loop, broker->listen_fd, EPOLLIN, on_listen, broker);
@@ -393,8 +387,7 @@ int hw_server_start(struct hw_broker *broker, const char *host, int port, struct
 }
 
 /* After the loop has ended. */
-void hw_server_stop(struct hw_broker *broker)
-{
+void hw_server_stop(struct hw_broker *broker) {
     while (broker->conns)
         conn_close(broker->conns);
     if (broker->listen_io)

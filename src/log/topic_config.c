@@ -37,32 +37,28 @@ const struct hw_topic_config_field hw_topic_config_fields[] = {
 };
 struct hw_map hw_topic_defaults;
 
-const struct hw_topic_config_field *hw_topic_config_find(const char *name)
-{
+const struct hw_topic_config_field *hw_topic_config_find(const char *name) {
     for (const struct hw_topic_config_field *field = hw_topic_config_fields; field->name; field++)
         if (strcmp(field->name, name) == 0)
             return field;
     return NULL;
 }
 
-const char *hw_topic_config_value(const struct hw_topic_config *config, const struct hw_topic_config_field *field)
-{
+const char *hw_topic_config_value(const struct hw_topic_config *config, const struct hw_topic_config_field *field) {
     const char *value = hw_map_get(&config->values, field->name);
     if (!value)
         value = hw_map_get(&hw_topic_defaults, field->name);
     return value ? value : field->otherwise;
 }
 
-static bool is_choice(const char *const *choices, const char *word, size_t size)
-{
+static bool is_choice(const char *const *choices, const char *word, size_t size) {
     for (; *choices; choices++)
         if (strlen(*choices) == size && memcmp(*choices, word, size) == 0)
             return true;
     return false;
 }
 
-static int bad(struct hw_err *err, const struct hw_topic_config_field *field, const char *value)
-{
+static int bad(struct hw_err *err, const struct hw_topic_config_field *field, const char *value) {
     char allowed[160] = "";
     for (const char *const *choice = field->choices; choice && *choice; choice++) {
         strncat(allowed, *choice, sizeof(allowed) - strlen(allowed) - 1);
@@ -76,8 +72,7 @@ static int bad(struct hw_err *err, const struct hw_topic_config_field *field, co
                       field->name, field->min);
 }
 
-int hw_topic_config_check(const char *name, const char *value, struct hw_err *err)
-{
+int hw_topic_config_check(const char *name, const char *value, struct hw_err *err) {
     const struct hw_topic_config_field *field = hw_topic_config_find(name);
     if (!field) {
         const char *names[64];
@@ -111,13 +106,11 @@ int hw_topic_config_check(const char *name, const char *value, struct hw_err *er
     return errno || end == value || *end || number < field->min ? bad(err, field, value) : 0;
 }
 
-static int64_t number_of(const struct hw_topic_config *config, const char *name)
-{
+static int64_t number_of(const struct hw_topic_config *config, const char *name) {
     return strtoll(hw_topic_config_value(config, hw_topic_config_find(name)), NULL, 10);
 }
 
-static void derive(struct hw_topic_config *config)
-{
+static void derive(struct hw_topic_config *config) {
     config->segment_bytes = number_of(config, "segment.bytes");
     config->segment_ms = number_of(config, "segment.ms");
     config->retention_ms = number_of(config, "retention.ms");
@@ -133,8 +126,7 @@ static void derive(struct hw_topic_config *config)
     config->append_time = strcmp(hw_topic_config_value(config, hw_topic_config_find("message.timestamp.type")), "LogAppendTime") == 0;
 }
 
-void hw_topic_config_set(struct hw_topic_config *config, const char *name, const char *value)
-{
+void hw_topic_config_set(struct hw_topic_config *config, const char *name, const char *value) {
     if (value)
         free(hw_map_put(&config->values, name, hw_xstrdup(value)));
     else
@@ -142,14 +134,12 @@ void hw_topic_config_set(struct hw_topic_config *config, const char *name, const
     derive(config);
 }
 
-void hw_topic_config_init(struct hw_topic_config *config)
-{
+void hw_topic_config_init(struct hw_topic_config *config) {
     *config = (struct hw_topic_config){0};
     derive(config);
 }
 
-void hw_topic_config_copy(struct hw_topic_config *to, const struct hw_topic_config *from)
-{
+void hw_topic_config_copy(struct hw_topic_config *to, const struct hw_topic_config *from) {
     hw_topic_config_init(to);
     size_t at = 0;
     const char *name;
@@ -158,8 +148,7 @@ void hw_topic_config_copy(struct hw_topic_config *to, const struct hw_topic_conf
         hw_topic_config_set(to, name, value);
 }
 
-void hw_topic_config_done(struct hw_topic_config *config)
-{
+void hw_topic_config_done(struct hw_topic_config *config) {
     size_t at = 0;
     const char *name;
     void *value;

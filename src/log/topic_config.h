@@ -1,8 +1,16 @@
-/* The settings of a topic under Kafka's names: one table feeds checks, DescribeConfigs and the values the log works with. */
+/* The settings of a topic under Kafka's names: one table feeds checks, DescribeConfigs and the values the log works
+ * with. */
 #pragma once
 #include "base/map.h"
 
-enum hw_topic_config_type { HW_TOPIC_BOOL = 1, HW_TOPIC_STRING = 2, HW_TOPIC_INT = 3, HW_TOPIC_LONG = 5, HW_TOPIC_DOUBLE = 6, HW_TOPIC_LIST = 7 };
+enum hw_topic_config_type {
+    HW_TOPIC_BOOL = 1,
+    HW_TOPIC_STRING = 2,
+    HW_TOPIC_INT = 3,
+    HW_TOPIC_LONG = 5,
+    HW_TOPIC_DOUBLE = 6,
+    HW_TOPIC_LIST = 7
+};
 struct hw_topic_config_field {
     const char *name;
     enum hw_topic_config_type type; /* numbers of DescribeConfigs */

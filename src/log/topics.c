@@ -16,8 +16,7 @@
 
 static struct hw_topics *all; /* the one log of this process: partitions put themselves on its dirty list */
 
-void hw_partition_mark_dirty(struct hw_partition *partition)
-{
+void hw_partition_mark_dirty(struct hw_partition *partition) {
     if (partition->dirty)
         return;
     partition->dirty = true;
@@ -27,15 +26,15 @@ void hw_partition_mark_dirty(struct hw_partition *partition)
         all->dirty = partition;
 }
 
-static bool is_internal(const char *name)
-{
+static bool is_internal(const char *name) {
     return strncmp(name, "__", 2) == 0;
 }
 
-static void id_text(const struct hw_uuid *id, char out[37]) { hw_uuid_format(id->bytes, out); }
+static void id_text(const struct hw_uuid *id, char out[37]) {
+    hw_uuid_format(id->bytes, out);
+}
 
-struct hw_topic *hw_topics_find(struct hw_topics *topics, struct hw_slice name)
-{
+struct hw_topic *hw_topics_find(struct hw_topics *topics, struct hw_slice name) {
     char text[250];
     if (!name.data || name.size >= sizeof(text) || memchr(name.data, 0, name.size))
         return NULL;
@@ -44,20 +43,17 @@ struct hw_topic *hw_topics_find(struct hw_topics *topics, struct hw_slice name)
     return hw_map_get(&topics->by_name, text);
 }
 
-struct hw_topic *hw_topics_find_id(struct hw_topics *topics, const struct hw_uuid *id)
-{
+struct hw_topic *hw_topics_find_id(struct hw_topics *topics, const struct hw_uuid *id) {
     char text[37];
     id_text(id, text);
     return hw_map_get(&topics->by_id, text);
 }
 
-struct hw_partition *hw_topic_partition(const struct hw_topic *topic, int32_t id)
-{
+struct hw_partition *hw_topic_partition(const struct hw_topic *topic, int32_t id) {
     return topic && id >= 0 && id < topic->partition_count ? topic->partitions[id] : NULL;
 }
 
-const char *hw_topic_name_fault(struct hw_slice name)
-{
+const char *hw_topic_name_fault(struct hw_slice name) {
     if (!name.data || name.size == 0)
         return "the topic name is empty";
     if (name.size > 249)
@@ -66,7 +62,8 @@ const char *hw_topic_name_fault(struct hw_slice name)
         return "the topic name cannot be '.' or '..'";
     for (size_t i = 0; i < name.size; i++) {
         uint8_t c = name.data[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+              c == '-'))
             return "the topic name may only have letters, digits, '.', '_' and '-'";
     }
     return NULL;
@@ -74,8 +71,7 @@ const char *hw_topic_name_fault(struct hw_slice name)
 
 /* ---- the .topic file ---- */
 
-int hw_topics_save(struct hw_topics *topics, const struct hw_topic *topic, struct hw_err *err)
-{
+int hw_topics_save(struct hw_topics *topics, const struct hw_topic *topic, struct hw_err *err) {
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     char id[37];
     id_text(&topic->id, id);
@@ -89,8 +85,7 @@ int hw_topics_save(struct hw_topics *topics, const struct hw_topic *topic, struc
     return hw_fs_write_atomic(path, text.data, text.size, err);
 }
 
-static int load_topic(struct hw_topics *topics, const char *name, struct hw_topic **out, struct hw_err *err)
-{
+static int load_topic(struct hw_topics *topics, const char *name, struct hw_topic **out, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/meta/%s.topic", topics->dir, name);
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     HW_TRY(hw_fs_read(path, 1 << 20, &text, err));
@@ -117,15 +112,16 @@ static int load_topic(struct hw_topics *topics, const char *name, struct hw_topi
         hw_topic_config_done(&topic->config);
         free(topic->name);
         free(topic);
-        return hw_err_set(err, HW_ERR_FATAL, 0, "%s is damaged: it names no partition count; restore it (lines: id UUID, partitions N)", path);
+        return hw_err_set(err, HW_ERR_FATAL, 0,
+                          "%s is damaged: it names no partition count; restore it (lines: id UUID, partitions N)",
+                          path);
     }
     topic->partitions = hw_xcalloc((size_t)topic->partition_count, sizeof(struct hw_partition *));
     *out = topic;
     return 0;
 }
 
-static void topic_free(struct hw_topic *topic)
-{
+static void topic_free(struct hw_topic *topic) {
     for (int32_t i = 0; i < topic->partition_count; i++)
         hw_partition_unref(topic->partitions[i]);
     free(topic->partitions);
@@ -134,8 +130,7 @@ static void topic_free(struct hw_topic *topic)
     free(topic);
 }
 
-static void add_topic(struct hw_topics *topics, struct hw_topic *topic)
-{
+static void add_topic(struct hw_topics *topics, struct hw_topic *topic) {
     char id[37];
     id_text(&topic->id, id);
     hw_map_put(&topics->by_name, topic->name, topic);
@@ -144,8 +139,7 @@ static void add_topic(struct hw_topics *topics, struct hw_topic *topic)
 
 /* ---- checkpoints: Kafka's files "0\nCOUNT\nTOPIC PARTITION OFFSET\n" ---- */
 
-static void load_checkpoint(const char *dir, const char *file, struct hw_map *out)
-{
+static void load_checkpoint(const char *dir, const char *file, struct hw_map *out) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%s", dir, file);
     FILE *in = fopen(path, "re");
     int version, count;
@@ -164,14 +158,12 @@ static void load_checkpoint(const char *dir, const char *file, struct hw_map *ou
         fclose(in);
 }
 
-static int64_t take_offset(const struct hw_map *map, const char *key)
-{
+static int64_t take_offset(const struct hw_map *map, const char *key) {
     const int64_t *value = hw_map_get(map, key);
     return value ? *value : -1;
 }
 
-static void free_offsets(struct hw_map *map)
-{
+static void free_offsets(struct hw_map *map) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -180,8 +172,7 @@ static void free_offsets(struct hw_map *map)
     hw_map_done(map);
 }
 
-static int save_checkpoint(struct hw_topics *topics, const char *file, bool starts, struct hw_err *err)
-{
+static int save_checkpoint(struct hw_topics *topics, const char *file, bool starts, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/%s", topics->dir, file);
     HW_CLEANUP(hw_freep) char *temporary = hw_xasprintf("%s.tmp", path);
     FILE *out = fopen(temporary, "we");
@@ -205,8 +196,7 @@ static int save_checkpoint(struct hw_topics *topics, const char *file, bool star
     return 0;
 }
 
-int hw_topics_checkpoint(struct hw_topics *topics, struct hw_err *err)
-{
+int hw_topics_checkpoint(struct hw_topics *topics, struct hw_err *err) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -221,27 +211,30 @@ int hw_topics_checkpoint(struct hw_topics *topics, struct hw_err *err)
 
 /* ---- open and close ---- */
 
-static int lock_dir(struct hw_topics *topics, struct hw_err *err)
-{
+static int lock_dir(struct hw_topics *topics, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/.lock", topics->dir);
     topics->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (topics->lock_fd < 0)
-        return hw_err_set(err, HW_ERR_CONFIG, errno, "the log cannot write to %s (%s); make it writable for this user or set common.data.dir to another directory",
+        return hw_err_set(err, HW_ERR_CONFIG, errno,
+                          "the log cannot write to %s (%s); make it writable for this user or set common.data.dir to "
+                          "another directory",
                           topics->dir, strerror(errno));
     if (flock(topics->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return hw_err_set(err, HW_ERR_CONFIG, errno, "%s is in use by another running log; stop that one or set common.data.dir to another directory",
-                          topics->dir);
+        return hw_err_set(
+            err, HW_ERR_CONFIG, errno,
+            "%s is in use by another running log; stop that one or set common.data.dir to another directory",
+            topics->dir);
     return 0;
 }
 
-static int load_cluster_id(struct hw_topics *topics, struct hw_err *err)
-{
+static int load_cluster_id(struct hw_topics *topics, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/meta.properties", topics->dir);
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     if (hw_fs_read(path, 1 << 16, &text, err) == 0) {
         char *found = strstr(hw_buf_str(&text), "cluster.id=");
         if (found) {
-            snprintf(topics->cluster_id, sizeof(topics->cluster_id), "%.*s", (int)strcspn(found + 11, "\r\n"), found + 11);
+            snprintf(topics->cluster_id, sizeof(topics->cluster_id), "%.*s", (int)strcspn(found + 11, "\r\n"),
+                     found + 11);
             return 0;
         }
     }
@@ -260,8 +253,7 @@ static int load_cluster_id(struct hw_topics *topics, struct hw_err *err)
 }
 
 /* A partition directory whose topic has no .topic file is the rest of a deletion that was interrupted. */
-static void sweep(struct hw_topics *topics)
-{
+static void sweep(struct hw_topics *topics) {
     DIR *d = opendir(topics->dir);
     struct dirent *entry;
     while (d && (entry = readdir(d))) {
@@ -283,8 +275,7 @@ static void sweep(struct hw_topics *topics)
         closedir(d);
 }
 
-static int open_topics(struct hw_topics *topics, bool clean, struct hw_err *err)
-{
+static int open_topics(struct hw_topics *topics, bool clean, struct hw_err *err) {
     struct hw_map points = {0}, starts = {0};
     load_checkpoint(topics->dir, "recovery-point-offset-checkpoint", &points);
     load_checkpoint(topics->dir, "log-start-offset-checkpoint", &starts);
@@ -305,7 +296,8 @@ static int open_topics(struct hw_topics *topics, bool clean, struct hw_err *err)
         for (int32_t i = 0; result == 0 && i < topic->partition_count; i++) {
             HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%s-%d", name, i);
             HW_CLEANUP(hw_freep) char *dir = hw_xasprintf("%s/%s", topics->dir, key);
-            result = hw_partition_open(topic, i, dir, clean, take_offset(&points, key), take_offset(&starts, key), &topic->partitions[i], err);
+            result = hw_partition_open(topic, i, dir, clean, take_offset(&points, key), take_offset(&starts, key),
+                                       &topic->partitions[i], err);
         }
     }
     if (d)
@@ -315,15 +307,16 @@ static int open_topics(struct hw_topics *topics, bool clean, struct hw_err *err)
     return result;
 }
 
-int hw_topics_open(struct hw_topics *topics, const char *dir, struct hw_err *err)
-{
+int hw_topics_open(struct hw_topics *topics, const char *dir, struct hw_err *err) {
     *topics = (struct hw_topics){.dir = hw_xstrdup(dir), .lock_fd = -1};
     HW_CLEANUP(hw_freep) char *meta = hw_xasprintf("%s/meta", dir);
     if (hw_fs_mkdirs(meta, err) < 0) {
         err->kind = HW_ERR_CONFIG;
         char text[sizeof(err->text)];
         memcpy(text, err->text, sizeof(text));
-        return hw_err_set(err, HW_ERR_CONFIG, err->code, "the log cannot use %s as its data directory: %.300s; make it writable for this user or set common.data.dir to another directory",
+        return hw_err_set(err, HW_ERR_CONFIG, err->code,
+                          "the log cannot use %s as its data directory: %.300s; make it writable for this user or set "
+                          "common.data.dir to another directory",
                           dir, text);
     }
     HW_TRY(lock_dir(topics, err));
@@ -354,8 +347,7 @@ int hw_topics_open(struct hw_topics *topics, const char *dir, struct hw_err *err
     return 0;
 }
 
-void hw_topics_close(struct hw_topics *topics, bool clean)
-{
+void hw_topics_close(struct hw_topics *topics, bool clean) {
     struct hw_err err;
     if (clean && hw_topics_checkpoint(topics, &err) == 0) {
         HW_CLEANUP(hw_freep) char *marker = hw_xasprintf("%s/.kafka_cleanshutdown", topics->dir);
@@ -387,8 +379,8 @@ void hw_topics_close(struct hw_topics *topics, bool clean)
 
 /* ---- changes ---- */
 
-static int create_partitions(struct hw_topics *topics, struct hw_topic *topic, int32_t from, int32_t until, struct hw_err *err)
-{
+static int create_partitions(struct hw_topics *topics, struct hw_topic *topic, int32_t from, int32_t until,
+                             struct hw_err *err) {
     for (int32_t i = from; i < until; i++) {
         HW_CLEANUP(hw_freep) char *dir = hw_xasprintf("%s/%s-%d", topics->dir, topic->name, i);
         struct hw_err ignored;
@@ -399,9 +391,8 @@ static int create_partitions(struct hw_topics *topics, struct hw_topic *topic, i
     return 0;
 }
 
-int hw_topics_create(struct hw_topics *topics, const char *name, int32_t partitions, const struct hw_topic_config *config,
-                     struct hw_topic **out, struct hw_err *err)
-{
+int hw_topics_create(struct hw_topics *topics, const char *name, int32_t partitions,
+                     const struct hw_topic_config *config, struct hw_topic **out, struct hw_err *err) {
     struct hw_topic *topic = hw_xcalloc(1, sizeof(*topic));
     topic->name = hw_xstrdup(name);
     topic->internal = is_internal(name);
@@ -423,8 +414,7 @@ int hw_topics_create(struct hw_topics *topics, const char *name, int32_t partiti
     return 0;
 }
 
-int hw_topics_grow(struct hw_topics *topics, struct hw_topic *topic, int32_t partitions, struct hw_err *err)
-{
+int hw_topics_grow(struct hw_topics *topics, struct hw_topic *topic, int32_t partitions, struct hw_err *err) {
     int32_t before = topic->partition_count;
     topic->partitions = hw_xrealloc(topic->partitions, (size_t)partitions * sizeof(struct hw_partition *));
     memset(topic->partitions + before, 0, (size_t)(partitions - before) * sizeof(struct hw_partition *));
@@ -443,8 +433,7 @@ int hw_topics_grow(struct hw_topics *topics, struct hw_topic *topic, int32_t par
     return result;
 }
 
-int hw_topics_delete(struct hw_topics *topics, struct hw_topic *topic, struct hw_err *err)
-{
+int hw_topics_delete(struct hw_topics *topics, struct hw_topic *topic, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/meta/%s.topic", topics->dir, topic->name);
     HW_CLEANUP(hw_freep) char *meta = hw_xasprintf("%s/meta", topics->dir);
     /* First the file that makes it a topic; directories left by a crash from here on are swept at the next start. */

@@ -1,7 +1,8 @@
 /* All topics of the log: names, ids, configs, partitions; and the files that make them survive.
  *
- * LOG/meta/NAME.topic holds id, partition count and configs of one topic (text, replaced atomically and synced before the topic is
- * acknowledged). LOG/NAME-P/ holds partition P. A directory without a .topic file is what a deletion left behind. */
+ * LOG/meta/NAME.topic holds id, partition count and configs of one topic (text, replaced atomically and synced before
+ * the topic is acknowledged). LOG/NAME-P/ holds partition P. A directory without a .topic file is what a deletion left
+ * behind. */
 #pragma once
 #include "kafka/codec.h"
 #include "log/partition.h"
@@ -34,9 +35,10 @@ struct hw_topic *hw_topics_find_id(struct hw_topics *topics, const struct hw_uui
 /* NULL = a fine name; else what is wrong with it. */
 const char *hw_topic_name_fault(struct hw_slice name);
 /* config is copied. */
-HW_MUST_CHECK int hw_topics_create(struct hw_topics *topics, const char *name, int32_t partitions, const struct hw_topic_config *config,
-                                   struct hw_topic **out, struct hw_err *err);
-HW_MUST_CHECK int hw_topics_grow(struct hw_topics *topics, struct hw_topic *topic, int32_t partitions, struct hw_err *err);
+HW_MUST_CHECK int hw_topics_create(struct hw_topics *topics, const char *name, int32_t partitions,
+                                   const struct hw_topic_config *config, struct hw_topic **out, struct hw_err *err);
+HW_MUST_CHECK int hw_topics_grow(struct hw_topics *topics, struct hw_topic *topic, int32_t partitions,
+                                 struct hw_err *err);
 HW_MUST_CHECK int hw_topics_delete(struct hw_topics *topics, struct hw_topic *topic, struct hw_err *err);
 HW_MUST_CHECK int hw_topics_save(struct hw_topics *topics, const struct hw_topic *topic, struct hw_err *err);
 /* Recovery points and log starts of all partitions to their checkpoint files. */

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void check(bool good)
-{
+static void check(bool good) {
     if (!good)
         abort();
 }
 
-static void walk_batch(const uint8_t *data, size_t size)
-{
+static void walk_batch(const uint8_t *data, size_t size) {
     struct hw_batch_info info;
     struct hw_batch_records records;
     struct hw_batch_record record;
@@ -29,8 +27,7 @@ static void walk_batch(const uint8_t *data, size_t size)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct hw_kafka_reader in = {data, data + size, false};
     int16_t key = hw_kafka_read_i16(&in);
     int version = hw_kafka_read_i16(&in);

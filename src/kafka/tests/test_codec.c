@@ -9,9 +9,9 @@
 
 #include "kafka/messages.h"
 
-static void test_numbers_keep_their_value(void **state)
-{
-    static const int64_t values[] = {0, 1, -1, 63, 64, -64, -65, 127, 128, 300, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+static void test_numbers_keep_their_value(void **state) {
+    static const int64_t values[] = {0,   1,   -1,  63,        64,        -64,       -65,
+                                     127, 128, 300, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < HW_ARRAY_SIZE(values); i++) {
         struct hw_buf out = {0};
         hw_kafka_write_varint(&out, values[i]);
@@ -27,8 +27,7 @@ static void test_numbers_keep_their_value(void **state)
 }
 
 /* What the protocol guide says a FindCoordinator looks like, byte by byte. */
-static void test_bytes_are_the_protocols(void **state)
-{
+static void test_bytes_are_the_protocols(void **state) {
     static const uint8_t classic[] = {0, 1, 'g', 0}, flexible[] = {2, 'g', 0, 0}, batched[] = {0, 2, 2, 'g', 0};
     static const struct {
         int version;
@@ -42,16 +41,17 @@ static void test_bytes_are_the_protocols(void **state)
     for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
         struct hw_buf out = {0};
         struct hw_kafka_writer writer = {.out = &out};
-        hw_kafka_encode(hw_kafka_find_coordinator_request_schema(), rows[i].version, rows[i].version >= 3, &request, &writer);
+        hw_kafka_encode(hw_kafka_find_coordinator_request_schema(), rows[i].version, rows[i].version >= 3, &request,
+                        &writer);
         assert_int_equal(out.size, rows[i].size);
         assert_memory_equal(out.data, rows[i].bytes, out.size);
         hw_buf_done(&out);
     }
 }
 
-/* Every message of every version: defaults encode, decode, and encode to the same bytes; no prefix of them decodes to more. */
-static void test_every_message_of_every_version_survives_the_round(void **state)
-{
+/* Every message of every version: defaults encode, decode, and encode to the same bytes; no prefix of them decodes to
+ * more. */
+static void test_every_message_of_every_version_survives_the_round(void **state) {
     for (size_t a = 0; a < hw_kafka_api_count; a++) {
         const struct hw_kafka_api *api = &hw_kafka_apis[a];
         for (int version = api->min; version <= api->max; version++) {
@@ -64,7 +64,8 @@ static void test_every_message_of_every_version_survives_the_round(void **state)
                 hw_kafka_init(schema, value);
                 for (uint32_t f = 0; f < schema->field_count; f++) /* an element in each array of structs */
                     if (schema->fields[f].type == HW_KAFKA_ARRAY)
-                        assert_non_null(hw_kafka_array_add(&arena, schema->fields[f].sub(), (uint8_t *)value + schema->fields[f].offset));
+                        assert_non_null(hw_kafka_array_add(&arena, schema->fields[f].sub(),
+                                                           (uint8_t *)value + schema->fields[f].offset));
                 struct hw_buf first = {0}, second = {0};
                 struct hw_kafka_writer writer = {.out = &first}, again = {.out = &second};
                 hw_kafka_encode(schema, version, flexible, value, &writer);
@@ -89,8 +90,7 @@ static void test_every_message_of_every_version_survives_the_round(void **state)
     }
 }
 
-static void test_lying_counts_allocate_nothing(void **state)
-{
+static void test_lying_counts_allocate_nothing(void **state) {
     static const uint8_t lies[][9] = {
         {0x7f, 0xff, 0xff, 0xff, 0, 1, 'a', 1}, /* 2^31 - 1 topics in four bytes */
         {0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 0},   /* a negative count */
@@ -108,8 +108,7 @@ static void test_lying_counts_allocate_nothing(void **state)
     }
 }
 
-static void test_unknown_tags_are_skipped_and_known_ones_read(void **state)
-{
+static void test_unknown_tags_are_skipped_and_known_ones_read(void **state) {
     /* ApiVersions response 3: no error, no keys, throttle 0, tags: 9 (unknown, 2 bytes), 1 (epoch 5) */
     static const uint8_t bytes[] = {0, 0, 1, 0, 0, 0, 0, 2, 9, 2, 0xaa, 0xbb, 1, 8, 0, 0, 0, 0, 0, 0, 0, 5};
     struct hw_kafka_api_versions_response out;
@@ -121,8 +120,7 @@ static void test_unknown_tags_are_skipped_and_known_ones_read(void **state)
     hw_arena_done(&arena);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_keep_their_value),
         cmocka_unit_test(test_bytes_are_the_protocols),

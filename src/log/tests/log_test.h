@@ -13,23 +13,21 @@
 #include "base/fs.h"
 #include "log/batch.h"
 
-static inline char *test_dir(void)
-{
+static inline char *test_dir(void) {
     char *dir = hw_xstrdup("/tmp/hw-log-test-XXXXXX");
     assert_non_null(mkdtemp(dir));
     return dir;
 }
 
-static inline void test_dir_done(char **dir)
-{
+static inline void test_dir_done(char **dir) {
     struct hw_err err;
     assert_int_equal(hw_fs_remove_tree(*dir, &err), 0);
     free(*dir);
 }
 
 /* A batch of count records "key-N" → "value-N"; the caller frees with hw_buf_done. */
-static inline struct hw_buf test_batch(int64_t base_offset, int count, int64_t timestamp, struct hw_batch_info *out_info)
-{
+static inline struct hw_buf test_batch(int64_t base_offset, int count, int64_t timestamp,
+                                       struct hw_batch_info *out_info) {
     struct hw_batch_builder builder;
     hw_batch_build_begin(&builder, base_offset);
     for (int i = 0; i < count; i++) {

@@ -1,4 +1,5 @@
-/* The role in this process, spoken to over a socket with our own codec: groups step by step, and every key and version once. */
+/* The role in this process, spoken to over a socket with our own codec: groups step by step, and every key and version
+ * once. */
 #include "base/diag.h"
 #include "kafka/messages.h"
 #include "log/log.h"
@@ -17,9 +18,9 @@ struct client {
     uint8_t *frame;
 };
 
-static struct client client_open(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static struct client client_open(void) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct client client = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
     assert_int_equal(connect(client.fd, (struct sockaddr *)&address, sizeof(address)), 0);
     struct timeval limit = {.tv_sec = 10};
@@ -27,15 +28,13 @@ static struct client client_open(void)
     return client;
 }
 
-static void client_close(struct client *client)
-{
+static void client_close(struct client *client) {
     close(client->fd);
     hw_arena_done(&client->arena);
     free(client->frame);
 }
 
-static void client_send(struct client *client, int key, int version, const void *request)
-{
+static void client_send(struct client *client, int key, int version, const void *request) {
     const struct hw_kafka_api *api = hw_kafka_api_find(key);
     bool flexible = version >= api->flexible;
     struct hw_buf out = {0};
@@ -55,8 +54,7 @@ static void client_send(struct client *client, int key, int version, const void 
 }
 
 /* The decoded answer; valid until the next one of this client. */
-static void *client_receive(struct client *client, int key, int version)
-{
+static void *client_receive(struct client *client, int key, int version) {
     const struct hw_kafka_api *api = hw_kafka_api_find(key);
     bool flexible = version >= api->flexible;
     uint32_t size;
@@ -78,8 +76,7 @@ static void *client_receive(struct client *client, int key, int version)
     return response;
 }
 
-static void test_every_key_and_version_is_answered(void **state)
-{
+static void test_every_key_and_version_is_answered(void **state) {
     struct client client = client_open();
     for (size_t a = 0; a < hw_kafka_api_count; a++) {
         const struct hw_kafka_api *api = &hw_kafka_apis[a];
@@ -96,8 +93,7 @@ static void test_every_key_and_version_is_answered(void **state)
     client_close(&client);
 }
 
-static void test_an_unknown_version_of_api_versions_is_answered_in_version_0(void **state)
-{
+static void test_an_unknown_version_of_api_versions_is_answered_in_version_0(void **state) {
     static const uint8_t frame[] = {0, 0, 0, 10, 0, 18, 0, 99, 0, 0, 0, 77, 0xff, 0xff};
     struct client client = client_open();
     assert_int_equal(send(client.fd, frame, sizeof(frame), 0), sizeof(frame));
@@ -107,15 +103,14 @@ static void test_an_unknown_version_of_api_versions_is_answered_in_version_0(voi
     client_close(&client);
 }
 
-static void test_bad_frames_end_the_connection(void **state)
-{
+static void test_bad_frames_end_the_connection(void **state) {
     static const struct {
         uint8_t bytes[16];
         size_t size;
     } rows[] = {
-        {{0x7f, 0xff, 0xff, 0xff, 0, 18}, 6},                    /* longer than allowed */
-        {{0, 0, 0, 3, 0, 18, 0}, 7},                             /* shorter than a header */
-        {{0, 0, 0, 10, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, 14}, /* no such key */
+        {{0x7f, 0xff, 0xff, 0xff, 0, 18}, 6},                          /* longer than allowed */
+        {{0, 0, 0, 3, 0, 18, 0}, 7},                                   /* shorter than a header */
+        {{0, 0, 0, 10, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, 14},    /* no such key */
         {{0, 0, 0, 12, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 9, 9}, 16}, /* a body that is cut off */
         {{'G', 'E', 'T', ' ', '/', ' ', 'H', 'T'}, 8},
     };
@@ -128,19 +123,21 @@ static void test_bad_frames_end_the_connection(void **state)
     }
 }
 
-static struct hw_kafka_join_group_request join_request(const char *group, const char *member, struct hw_kafka_join_group_request_protocol *protocol)
-{
+static struct hw_kafka_join_group_request join_request(const char *group, const char *member,
+                                                       struct hw_kafka_join_group_request_protocol *protocol) {
     *protocol = (struct hw_kafka_join_group_request_protocol){hw_slice_str("range"), hw_slice_str("metadata")};
-    struct hw_kafka_join_group_request request = {.group_id = hw_slice_str(group), .session_timeout_ms = 6000, .rebalance_timeout_ms = 5000,
-                                                  .member_id = hw_slice_str(member), .protocol_type = hw_slice_str("consumer")};
+    struct hw_kafka_join_group_request request = {.group_id = hw_slice_str(group),
+                                                  .session_timeout_ms = 6000,
+                                                  .rebalance_timeout_ms = 5000,
+                                                  .member_id = hw_slice_str(member),
+                                                  .protocol_type = hw_slice_str("consumer")};
     request.protocols.items = protocol;
     request.protocols.count = 1;
     return request;
 }
 
 /* Joins and syncs as the only member; the member id is malloc'd. */
-static char *become_leader(struct client *client, const char *group, int32_t *out_generation)
-{
+static char *become_leader(struct client *client, const char *group, int32_t *out_generation) {
     struct hw_kafka_join_group_request_protocol protocol;
     struct hw_kafka_join_group_request join = join_request(group, "", &protocol);
     client_send(client, 11, 9, &join);
@@ -155,7 +152,8 @@ static char *become_leader(struct client *client, const char *group, int32_t *ou
     assert_int_equal(joined->members.count, 1);
     *out_generation = joined->generation_id;
     struct hw_kafka_sync_group_request_assignment assignment = {hw_slice_str(member), hw_slice_str("yours")};
-    struct hw_kafka_sync_group_request sync = {.group_id = hw_slice_str(group), .generation_id = *out_generation, .member_id = hw_slice_str(member)};
+    struct hw_kafka_sync_group_request sync = {
+        .group_id = hw_slice_str(group), .generation_id = *out_generation, .member_id = hw_slice_str(member)};
     sync.assignments.items = &assignment;
     sync.assignments.count = 1;
     client_send(client, 14, 5, &sync);
@@ -165,15 +163,14 @@ static char *become_leader(struct client *client, const char *group, int32_t *ou
     return member;
 }
 
-static int heartbeat(struct client *client, const char *group, const char *member, int32_t generation)
-{
-    struct hw_kafka_heartbeat_request beat = {.group_id = hw_slice_str(group), .generation_id = generation, .member_id = hw_slice_str(member)};
+static int heartbeat(struct client *client, const char *group, const char *member, int32_t generation) {
+    struct hw_kafka_heartbeat_request beat = {
+        .group_id = hw_slice_str(group), .generation_id = generation, .member_id = hw_slice_str(member)};
     client_send(client, 12, 4, &beat);
     return ((struct hw_kafka_heartbeat_response *)client_receive(client, 12, 4))->error_code;
 }
 
-static void test_a_member_joins_beats_and_leaves(void **state)
-{
+static void test_a_member_joins_beats_and_leaves(void **state) {
     struct client client = client_open();
     int32_t generation;
     char *member = become_leader(&client, "alone", &generation);
@@ -194,8 +191,7 @@ static void test_a_member_joins_beats_and_leaves(void **state)
     client_close(&client);
 }
 
-static void test_a_second_member_makes_the_first_join_again(void **state)
-{
+static void test_a_second_member_makes_the_first_join_again(void **state) {
     struct client one = client_open(), two = client_open();
     int32_t generation;
     char *first = become_leader(&one, "pair", &generation);
@@ -221,21 +217,23 @@ static void test_a_second_member_makes_the_first_join_again(void **state)
     protocol.name = hw_slice_str("sticky"); /* nobody else knows it */
     struct client three = client_open();
     client_send(&three, 11, 9, &join);
-    assert_int_equal(((struct hw_kafka_join_group_response *)client_receive(&three, 11, 9))->error_code, HW_KAFKA_INCONSISTENT_GROUP_PROTOCOL);
+    assert_int_equal(((struct hw_kafka_join_group_response *)client_receive(&three, 11, 9))->error_code,
+                     HW_KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     join = join_request("pair", "", &protocol);
     join.session_timeout_ms = 10;
     client_send(&three, 11, 9, &join);
-    assert_int_equal(((struct hw_kafka_join_group_response *)client_receive(&three, 11, 9))->error_code, HW_KAFKA_INVALID_SESSION_TIMEOUT);
+    assert_int_equal(((struct hw_kafka_join_group_response *)client_receive(&three, 11, 9))->error_code,
+                     HW_KAFKA_INVALID_SESSION_TIMEOUT);
     free(first);
     client_close(&one);
     client_close(&two);
     client_close(&three);
 }
 
-int main(void)
-{
+int main(void) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
-    struct hw_settings_section sections[] = {{"common", hw_common_fields, NULL}, {"log", hw_log_role.config, NULL}, {0}};
+    struct hw_settings_section sections[] = {
+        {"common", hw_common_fields, NULL}, {"log", hw_log_role.config, NULL}, {0}};
     HW_CLEANUP(hw_freep) char *data = hw_xasprintf("common.data.dir=%s", dir);
     port = 21250 + (int)(getpid() % 50);
     HW_CLEANUP(hw_freep) char *listen_port = hw_xasprintf("log.listen.port=%d", port);
@@ -245,7 +243,8 @@ int main(void)
     struct hw_err err;
     void *self;
     hw_diag_setup("log", HW_ERROR, 0);
-    if (hw_settings_load(sections, NULL, sets, &settings, &faults, &err) < 0 || hw_log_role.start(settings, &self, &err) < 0) {
+    if (hw_settings_load(sections, NULL, sets, &settings, &faults, &err) < 0 ||
+        hw_log_role.start(settings, &self, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

@@ -2,14 +2,16 @@
 #include "log/producers.h"
 #include "log_test.h"
 
-static struct hw_batch_info batch(int64_t id, int16_t epoch, int32_t sequence, int count, int64_t offset)
-{
-    return (struct hw_batch_info){.base_offset = offset, .last_offset = offset + count - 1, .producer_id = id, .producer_epoch = epoch,
-                                  .base_sequence = sequence, .count = count};
+static struct hw_batch_info batch(int64_t id, int16_t epoch, int32_t sequence, int count, int64_t offset) {
+    return (struct hw_batch_info){.base_offset = offset,
+                                  .last_offset = offset + count - 1,
+                                  .producer_id = id,
+                                  .producer_epoch = epoch,
+                                  .base_sequence = sequence,
+                                  .count = count};
 }
 
-static void test_repeats_gaps_and_epochs(void **state)
-{
+static void test_repeats_gaps_and_epochs(void **state) {
     struct hw_producers producers = {0};
     for (int i = 0; i < 6; i++) {
         struct hw_batch_info info = batch(7, 1, i * 10, 10, 100 + i * 10);
@@ -21,15 +23,15 @@ static void test_repeats_gaps_and_epochs(void **state)
         int count, result, code;
         int64_t last_offset;
     } rows[] = {
-        {1, 60, 10, 0, 0, 0},                                       /* the next one */
-        {1, 50, 10, 1, 0, 159},                                     /* the last one again */
-        {1, 10, 10, 1, 0, 119},                                     /* the oldest remembered */
-        {1, 0, 10, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},   /* older than remembered */
-        {1, 50, 9, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},   /* same start, other end */
-        {1, 61, 1, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},   /* a gap */
-        {0, 60, 10, -1, HW_KAFKA_INVALID_PRODUCER_EPOCH, 0},        /* fenced */
-        {2, 0, 10, 0, 0, 0},                                        /* a new epoch begins at 0 */
-        {2, 60, 10, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},  /* and nowhere else */
+        {1, 60, 10, 0, 0, 0},                                      /* the next one */
+        {1, 50, 10, 1, 0, 159},                                    /* the last one again */
+        {1, 10, 10, 1, 0, 119},                                    /* the oldest remembered */
+        {1, 0, 10, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},  /* older than remembered */
+        {1, 50, 9, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},  /* same start, other end */
+        {1, 61, 1, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0},  /* a gap */
+        {0, 60, 10, -1, HW_KAFKA_INVALID_PRODUCER_EPOCH, 0},       /* fenced */
+        {2, 0, 10, 0, 0, 0},                                       /* a new epoch begins at 0 */
+        {2, 60, 10, -1, HW_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 0}, /* and nowhere else */
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
         struct hw_batch_info info = batch(7, rows[i].epoch, rows[i].sequence, rows[i].count, 0);
@@ -43,8 +45,7 @@ static void test_repeats_gaps_and_epochs(void **state)
     hw_producers_done(&producers);
 }
 
-static void test_sequences_wrap(void **state)
-{
+static void test_sequences_wrap(void **state) {
     struct hw_producers producers = {0};
     struct hw_batch_info info = batch(1, 0, INT32_MAX - 4, 10, 0), next = batch(1, 0, 5, 1, 10);
     const struct hw_producer_batch *seen;
@@ -55,8 +56,7 @@ static void test_sequences_wrap(void **state)
     hw_producers_done(&producers);
 }
 
-static void test_a_snapshot_brings_everything_back_and_damage_is_noticed(void **state)
-{
+static void test_a_snapshot_brings_everything_back_and_damage_is_noticed(void **state) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/00000000000000000000.snapshot", dir);
     struct hw_producers producers = {0}, loaded = {0};
@@ -86,8 +86,7 @@ static void test_a_snapshot_brings_everything_back_and_damage_is_noticed(void **
     hw_producers_done(&loaded);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeats_gaps_and_epochs),
         cmocka_unit_test(test_sequences_wrap),

@@ -3,8 +3,7 @@
 
 #include <unistd.h>
 
-static struct hw_segment *segment_with(const char *dir, int batches)
-{
+static struct hw_segment *segment_with(const char *dir, int batches) {
     struct hw_segment *segment;
     struct hw_err err;
     assert_int_equal(hw_segment_create(dir, 0, &segment, &err), 0);
@@ -18,8 +17,7 @@ static struct hw_segment *segment_with(const char *dir, int batches)
     return segment;
 }
 
-static void test_every_offset_is_found_in_its_batch(void **state)
-{
+static void test_every_offset_is_found_in_its_batch(void **state) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
     struct hw_segment *segment = segment_with(dir, 50);
     struct hw_err err;
@@ -38,14 +36,14 @@ static void test_every_offset_is_found_in_its_batch(void **state)
     hw_segment_unref(segment);
 }
 
-static void test_times_are_found_to_the_record(void **state)
-{
+static void test_times_are_found_to_the_record(void **state) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
     struct hw_segment *segment = segment_with(dir, 50);
     static const struct {
         int64_t wanted, offset, time;
         int result;
-    } rows[] = {{0, 0, 1000, 0}, {1000, 0, 1000, 0}, {1005, 5, 1005, 0}, {1010, 10, 1100, 0}, {5909, 499, 5909, 0}, {5910, 0, 0, 1}};
+    } rows[] = {{0, 0, 1000, 0},     {1000, 0, 1000, 0},   {1005, 5, 1005, 0},
+                {1010, 10, 1100, 0}, {5909, 499, 5909, 0}, {5910, 0, 0, 1}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(rows); i++) {
         int64_t offset = -1, time = -1;
         struct hw_err err;
@@ -58,15 +56,13 @@ static void test_times_are_found_to_the_record(void **state)
     hw_segment_unref(segment);
 }
 
-static int count_batches(void *arg, const struct hw_batch_info *info)
-{
+static int count_batches(void *arg, const struct hw_batch_info *info) {
     ++*(int *)arg;
     return 0;
 }
 
 /* Recovers a copy whose bytes were changed; returns how many batches are left. */
-static int recover(const char *dir, struct hw_segment_damage *damage, int *out_result)
-{
+static int recover(const char *dir, struct hw_segment_damage *damage, int *out_result) {
     struct hw_segment *segment;
     struct hw_err err;
     int count = 0;
@@ -76,8 +72,7 @@ static int recover(const char *dir, struct hw_segment_damage *damage, int *out_r
     return count;
 }
 
-static void test_a_tail_cut_anywhere_leaves_the_whole_batches(void **state)
-{
+static void test_a_tail_cut_anywhere_leaves_the_whole_batches(void **state) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
     struct hw_segment *segment = segment_with(dir, 5);
     uint32_t size = segment->size, batch = size / 5;
@@ -98,8 +93,7 @@ static void test_a_tail_cut_anywhere_leaves_the_whole_batches(void **state)
     free(path);
 }
 
-static void test_any_flipped_bit_is_found_and_costs_its_batch_only(void **state)
-{
+static void test_any_flipped_bit_is_found_and_costs_its_batch_only(void **state) {
     HW_CLEANUP(test_dir_done) char *dir = test_dir();
     struct hw_segment *segment = segment_with(dir, 4);
     uint32_t size = segment->size, batch = size / 4;
@@ -127,8 +121,7 @@ static void test_any_flipped_bit_is_found_and_costs_its_batch_only(void **state)
     free(path);
 }
 
-static void test_indexes_missing_or_damaged_are_rebuilt(void **state)
-{
+static void test_indexes_missing_or_damaged_are_rebuilt(void **state) {
     for (int way = 0; way < 3; way++) {
         HW_CLEANUP(test_dir_done) char *dir = test_dir();
         struct hw_segment *segment = segment_with(dir, 50);
@@ -150,8 +143,7 @@ static void test_indexes_missing_or_damaged_are_rebuilt(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_offset_is_found_in_its_batch),
         cmocka_unit_test(test_times_are_found_to_the_record),

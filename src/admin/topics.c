@@ -19,6 +19,8 @@
 #define MAX_TOPICS 50000
 #define MAX_GROUPS 1000
 #define MAX_PEEKS 200
+#define PEEK_TRIES 3
+#define GROUPS_A_LOOK 50 /* more groups are asked less often */
 #define CALL_TIMEOUT_MS 5000
 
 struct topic {
@@ -27,6 +29,7 @@ struct topic {
     int64_t *starts, *ends; /* by partition; -1 not known */
     bool has_offsets;
     int64_t last_event_ms, peeked_ends; /* sum of ends at the last peek */
+    int peek_failures;                  /* in a row: a topic that cannot be read must not slow every look */
     struct hw_rate rate;
     unsigned seen; /* number of the last look that had it */
 };
@@ -310,10 +313,11 @@ static void peek_newest(struct hw_topics *topics) {
     while (hw_map_next(&topics->topics, &at, &name, &value)) {
         struct topic *topic = value;
         int64_t ends = sum(topic->ends, topic->partitions);
-        if (!topic->has_offsets || ends == topic->peeked_ends || list->cnt + topic->partitions > MAX_PEEKS)
+        bool fits = list->cnt == 0 || list->cnt + topic->partitions <= MAX_PEEKS; /* the rest waits for the next look */
+        if (!topic->has_offsets || ends == topic->peeked_ends || !fits)
             continue;
         topic->peeked_ends = ends;
-        for (int p = 0; p < topic->partitions; p++)
+        for (int p = 0; p < topic->partitions && list->cnt < MAX_PEEKS; p++)
             if (topic->ends[p] > topic->starts[p])
                 rd_kafka_topic_partition_list_add(list, name, p)->offset = topic->ends[p] - 1;
     }
@@ -324,8 +328,13 @@ static void peek_newest(struct hw_topics *topics) {
         pthread_mutex_lock(&topics->lock);
         for (int i = 0; i < list->cnt; i++) {
             struct topic *topic = hw_map_get(&topics->topics, list->elems[i].topic);
-            if (topic)
-                topic->last_event_ms = HW_MAX(topic->last_event_ms, times[i]);
+            if (!topic)
+                continue;
+            topic->last_event_ms = HW_MAX(topic->last_event_ms, times[i]);
+            if (times[i])
+                topic->peek_failures = 0;
+            else if (topic->peek_failures++ < PEEK_TRIES)
+                topic->peeked_ends = -1;
         }
         pthread_mutex_unlock(&topics->lock);
     }
@@ -407,10 +416,10 @@ static void look(struct hw_topics *topics, unsigned number) {
     if (look_topics(topics) < 0 || look_offsets(topics, RD_KAFKA_OFFSET_SPEC_LATEST) < 0 || look_offsets(topics, RD_KAFKA_OFFSET_SPEC_EARLIEST) < 0)
         return;
     finish_look(topics);
-    look_groups(topics);
+    if (number % (1 + topics->groups.count / GROUPS_A_LOOK) == 0 || !topics->groups_known) /* both written by this thread alone */
+        look_groups(topics);
     peek_newest(topics);
     peek_oldest(topics);
-    (void)number;
 }
 
 static void *run(void *arg) {

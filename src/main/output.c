@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MAX_COLUMNS 256
-#define MAX_CELL_COLUMNS 60
+#define MAX_CELL_COLUMNS 120
 
 int output_format_parse(const char *text, enum output_format *out_format) {
     static const char *const names[] = {"table", "json", "jsonl", "csv", NULL};

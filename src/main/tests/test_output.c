@@ -54,7 +54,7 @@ static void control_characters_do_not_reach_the_terminal(void **state) {
 
 static void long_cells_are_cut_at_a_character(void **state) {
     char json[1024] = "[{\"name\":\"";
-    for (int i = 0; i < 61; i++)
+    for (int i = 0; i < 121; i++)
         strcat(json, "ö");
     strcat(json, "\"}]");
     char *text = printed(OUTPUT_TABLE, json, false);

@@ -62,7 +62,7 @@ function Steps({ flow }: { flow: Flow }) {
             <div>
               <strong>{step.state === 'done' ? STEP_WORDS[step.id].done : STEP_WORDS[step.id].todo}</strong>
               <span className="sr-only"> ({step.state})</span>
-              <p>{step.detail}</p>
+              <p>{step.detail === STEP_WORDS[step.id].done ? '' : step.detail}</p>
             </div>
             <span className={css.clock}>
               {step.at && began !== null ? (

@@ -57,8 +57,8 @@ function missing(draft: FlowDraft): FieldError[] {
   return errors;
 }
 
-function nameTaken(plan: Plan | undefined): FieldError[] {
-  return plan?.exists ? [{ pointer: '{flow}', code: 'exists', detail: 'A flow of this name exists already.', hint: 'Choose another name.' }] : [];
+function nameTaken(plan: Plan | undefined, name: string): FieldError[] {
+  return plan?.exists ? [{ pointer: '{flow}', code: 'exists', detail: 'A flow of this name exists already.', hint: `Choose another, for example ${name}-2.` }] : [];
 }
 
 function useDebounced<T>(value: T, ms: number): T {
@@ -75,7 +75,7 @@ const CHECK_ICON: Record<string, IconName> = { pass: 'check', warn: 'warn', fail
 const CHECK_WORD: Record<string, string> = { pass: 'passed', warn: 'warning', fail: 'failed', skipped: 'not done' };
 const EFFECT_WORD = { create: 'Create', update: 'Change', use: 'Use', none: 'Leave' } as const;
 
-function PlanView({ plan, checking }: { plan: Plan; checking: boolean }) {
+function PlanView({ plan, checking, faults }: { plan: Plan; checking: boolean; faults: boolean }) {
   const bad = plan.checks.filter((c) => c.state === 'fail').length;
   return (
     <>
@@ -84,7 +84,7 @@ function PlanView({ plan, checking }: { plan: Plan; checking: boolean }) {
         title="Checks"
         tools={
           <span className={pageCss.note} role="status">
-            {checking ? 'Checking…' : bad > 0 ? `${bad} of ${plan.checks.length} failed` : plan.valid ? 'All passed' : 'See the fields'}
+            {checking ? 'Checking…' : bad > 0 ? `${bad} of ${plan.checks.length} failed` : plan.valid && !faults ? 'All passed' : 'See the fields'}
           </span>
         }
       >
@@ -96,7 +96,7 @@ function PlanView({ plan, checking }: { plan: Plan; checking: boolean }) {
                 {check.title}
                 <span className="sr-only"> {CHECK_WORD[check.state] ?? check.state}</span>
               </span>
-              <span className={css.ms}>{humanDuration(check.ms)}</span>
+              <span className={css.ms}>{check.ms < 1 ? '< 1 ms' : humanDuration(check.ms)}</span>
               {check.detail && <p className={css.detail}>{check.detail}</p>}
               {check.hint && check.state !== 'pass' && (
                 <p className={css.detail}>
@@ -183,7 +183,7 @@ export function FlowNew() {
   const checking = plan.isFetching || !current;
   const shownPlan = ready ? plan.data : undefined;
 
-  const planErrors = shownPlan && current && !plan.isPlaceholderData ? [...shownPlan.errors, ...nameTaken(shownPlan)] : [];
+  const planErrors = shownPlan && current && !plan.isPlaceholderData ? [...shownPlan.errors, ...nameTaken(shownPlan, settled.name.trim())] : [];
   const all = [...missing(draft).filter((e) => seen.has(fieldOf(e.pointer)!)), ...(refused?.for === key ? refused.errors : planErrors)];
   const errorsOf = (field: FieldName) => all.filter((e) => fieldOf(e.pointer) === field);
   const elsewhere = all.filter((e) => fieldOf(e.pointer) === null);
@@ -203,7 +203,7 @@ export function FlowNew() {
     const name = draft.name.trim();
     try {
       const fresh = await queryClient.fetchQuery({ ...planQuery(name, spec, true), staleTime: 0, retry: false });
-      const errors = [...fresh.errors, ...nameTaken(fresh)];
+      const errors = [...fresh.errors, ...nameTaken(fresh, name)];
       if (!fresh.valid || fresh.exists)
         return refuse(
           errors,
@@ -296,7 +296,7 @@ export function FlowNew() {
         <div className={pageCss.stack}>
           {plan.isError && ready && current && <Fault error={plan.error} what="The checks could not run" onRetry={() => void plan.refetch()} />}
           {shownPlan ? (
-            <PlanView plan={shownPlan} checking={checking} />
+            <PlanView plan={shownPlan} checking={checking} faults={planErrors.length > 0} />
           ) : (
             <Card title="Checks">
               {ready && plan.isPending ? (

@@ -37,6 +37,8 @@ export function Home() {
     );
   }
 
+  /* Empty places for set-aside events are no news. */
+  const shownTopics = topics.items.filter((t) => !(t.name.startsWith('dlq.') && t.messages === '0'));
   const unlanded = topics.items.find((t) => t.flows.length === 0 && t.messages !== '0' && !t.name.startsWith('dlq.'));
   const failing = flows?.find((f) => f.status.state === 'failing');
   const unfinished = draft !== null && draft.touched.length > 0 ? draft : null;
@@ -128,7 +130,7 @@ export function Home() {
           <FlowTable flows={worstFirst(flows).slice(0, 6)} />
         </Card>
       )}
-      {topics.items.length > 0 && (
+      {shownTopics.length > 0 && (
         <Card pad={false} title="Topics, newest events first" tools={<Link to="/topics">All {topics.total}</Link>}>
           <div className={pageCss.scroll}>
             <table className={pageCss.table}>
@@ -144,7 +146,7 @@ export function Home() {
                 </tr>
               </thead>
               <tbody>
-                {topics.items.slice(0, 6).map((t) => (
+                {shownTopics.slice(0, 6).map((t) => (
                   <tr key={t.name}>
                     <td>
                       <Link to="/topics/$topic" params={{ topic: t.name }} data-row>

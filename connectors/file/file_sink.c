@@ -1,7 +1,7 @@
 /* Appends each record's value and a newline; flush makes it durable (fdatasync).
  *
- * A put counts whole or not at all: when a write fails in its middle the file is cut back to where the put began. A crash between
- * flush and the commit of its offsets repeats those lines: at least once. */
+ * A put counts whole or not at all: when a write fails in its middle the file is cut back to where the put began. A
+ * crash between flush and the commit of its offsets repeats those lines: at least once. */
 #include "connectors/file/file.h"
 
 #include <errno.h>
@@ -20,19 +20,22 @@ struct sink {
 };
 
 static const struct hw_config_field fields[] = {
-    {.name = "file", .type = HW_CONFIG_STRING, .importance = HW_CONFIG_HIGH, .display_name = "File",
+    {.name = "file",
+     .type = HW_CONFIG_STRING,
+     .importance = HW_CONFIG_HIGH,
+     .display_name = "File",
      .doc = "Path of the file to append to, made when missing. Without it lines go to the worker's standard output."},
     {0},
 };
 static const char *const aliases[] = {"org.apache.kafka.connect.file.FileStreamSinkConnector", NULL};
 
-static int start(struct hw_task *task, const struct hw_config *config, void **out_self, struct hw_err *err)
-{
+static int start(struct hw_task *task, const struct hw_config *config, void **out_self, struct hw_err *err) {
     const char *path = hw_config_str(config, "file");
     int fd = path && *path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : dup(STDOUT_FILENO);
     if (fd < 0 && (errno == EACCES || errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == EROFS))
-        return hw_err_set(err, HW_ERR_CONFIG, errno, "cannot write file %s: %s; its directory must exist and be writable to the worker",
-                          path, strerror(errno));
+        return hw_err_set(err, HW_ERR_CONFIG, errno,
+                          "cannot write file %s: %s; its directory must exist and be writable to the worker", path,
+                          strerror(errno));
     if (fd < 0)
         return hw_err_set_errno(err, errno, "cannot open file %s", path && *path ? path : "(standard output)");
     struct stat status;
@@ -47,15 +50,14 @@ static int start(struct hw_task *task, const struct hw_config *config, void **ou
     return 0;
 }
 
-static int assign(void *self, const struct hw_topic_offset *partitions, size_t count, struct hw_offsets *out_seek, struct hw_err *err)
-{
+static int assign(void *self, const struct hw_topic_offset *partitions, size_t count, struct hw_offsets *out_seek,
+                  struct hw_err *err) {
     struct sink *sink = self;
     hw_offsets_done(&sink->put); /* lines already in the file stay; only what may be committed is forgotten */
     return 0;
 }
 
-static int write_all(int fd, struct iovec *parts, int count, struct hw_err *err)
-{
+static int write_all(int fd, struct iovec *parts, int count, struct hw_err *err) {
     while (count > 0) {
         ssize_t written = writev(fd, parts, count);
         if (written < 0 && errno == EINTR)
@@ -72,8 +74,7 @@ static int write_all(int fd, struct iovec *parts, int count, struct hw_err *err)
     return 0;
 }
 
-static int put(void *self, const struct hw_batch *batch, struct hw_err *err)
-{
+static int put(void *self, const struct hw_batch *batch, struct hw_err *err) {
     struct sink *sink = self;
     struct stat before = {0};
     if (sink->is_file && fstat(sink->fd, &before) < 0)
@@ -82,13 +83,15 @@ static int put(void *self, const struct hw_batch *batch, struct hw_err *err)
     int count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct hw_slice *value = &batch->records[i].value;
-        parts[count++] = value->data ? (struct iovec){(void *)value->data, value->size} : (struct iovec){(char *)"null", 4};
+        parts[count++] =
+            value->data ? (struct iovec){(void *)value->data, value->size} : (struct iovec){(char *)"null", 4};
         parts[count++] = (struct iovec){(char *)"\n", 1};
         if (count < 512 && i + 1 < batch->count)
             continue;
         sink->dirty = true;
         if (write_all(sink->fd, parts, count, err) < 0) {
-            if (sink->is_file && ftruncate(sink->fd, before.st_size) < 0) /* half a put would be doubled by the next try */
+            if (sink->is_file &&
+                ftruncate(sink->fd, before.st_size) < 0) /* half a put would be doubled by the next try */
                 return hw_err_set_errno(err, errno, "cutting the file back after a failed write");
             return -1;
         }
@@ -102,11 +105,11 @@ static int put(void *self, const struct hw_batch *batch, struct hw_err *err)
     return 0;
 }
 
-static int flush(void *self, bool force, struct hw_offsets *out_durable, struct hw_err *err)
-{
+static int flush(void *self, bool force, struct hw_offsets *out_durable, struct hw_err *err) {
     struct sink *sink = self;
     if (sink->dirty && sink->is_file && fdatasync(sink->fd) < 0)
-        /* After a failed sync the kernel may have dropped the pages: only writing again from the committed offsets is safe. */
+        /* After a failed sync the kernel may have dropped the pages: only writing again from the committed offsets is
+         * safe. */
         return hw_err_set(err, HW_ERR_FATAL, errno, "the disk did not keep the file's data: %s", strerror(errno));
     sink->dirty = false;
     for (size_t i = 0; i < sink->put.count; i++) {
@@ -116,8 +119,7 @@ static int flush(void *self, bool force, struct hw_offsets *out_durable, struct 
     return 0;
 }
 
-static void stop(void *self)
-{
+static void stop(void *self) {
     struct sink *sink = self;
     close(sink->fd);
     hw_offsets_done(&sink->put);

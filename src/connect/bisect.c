@@ -1,7 +1,6 @@
 #include "connect/bisect.h"
 
-int hw_bisect_put(const struct hw_bisect *bisect, const struct hw_batch *batch, struct hw_err *err)
-{
+int hw_bisect_put(const struct hw_bisect *bisect, const struct hw_batch *batch, struct hw_err *err) {
     if (batch->count == 0)
         return 0;
     struct hw_err why = {0};

@@ -4,8 +4,8 @@
 #include "highway/record.h"
 
 struct hw_bisect {
-    /* 0 = put; > 0 = interrupted (stopping, partitions gone): leave at once with that; -1 with HW_ERR_DATA = something in it is
-     * bad; -1 with another kind ends everything. */
+    /* 0 = put; > 0 = interrupted (stopping, partitions gone): leave at once with that; -1 with HW_ERR_DATA = something
+     * in it is bad; -1 with another kind ends everything. */
     int (*put)(void *arg, const struct hw_batch *batch, struct hw_err *err);
     /* One bad record alone: 0 = set aside, go on; -1 = stop (err filled). */
     int (*poison)(void *arg, const struct hw_record *record, const struct hw_err *why, struct hw_err *err);

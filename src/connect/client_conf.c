@@ -9,14 +9,16 @@ static const char consumer_prefix[] = "consumer.override.", producer_prefix[] = 
 
 /* Java's names that librdkafka spells in another way; others are the same or unknown to it. */
 static const char *const spelled[][2] = {
-    {"fetch.max.wait.ms", "fetch.wait.max.ms"},     {"retry.backoff.max.ms", "retry.backoff.max.ms"},
-    {"metadata.max.age.ms", "topic.metadata.refresh.interval.ms"}, {"delivery.timeout.ms", "message.timeout.ms"},
+    {"fetch.max.wait.ms", "fetch.wait.max.ms"},
+    {"retry.backoff.max.ms", "retry.backoff.max.ms"},
+    {"metadata.max.age.ms", "topic.metadata.refresh.interval.ms"},
+    {"delivery.timeout.ms", "message.timeout.ms"},
     {"max.request.size", "message.max.bytes"},
 };
 
-static bool is_refused(const char *name, bool consumer)
-{
-    static const char *const consumer_own[] = {"enable.auto.commit", "enable.auto.offset.store", "partition.assignment.strategy", NULL};
+static bool is_refused(const char *name, bool consumer) {
+    static const char *const consumer_own[] = {"enable.auto.commit", "enable.auto.offset.store",
+                                               "partition.assignment.strategy", NULL};
     static const char *const producer_own[] = {"acks", "enable.idempotence", "transactional.id", NULL};
     for (const char *const *own = consumer ? consumer_own : producer_own; *own; own++)
         if (strcmp(name, *own) == 0)
@@ -24,8 +26,7 @@ static bool is_refused(const char *name, bool consumer)
     return false;
 }
 
-static int set_override(rd_kafka_conf_t *conf, const char *name, const char *value, struct hw_err *err)
-{
+static int set_override(rd_kafka_conf_t *conf, const char *name, const char *value, struct hw_err *err) {
     if (strcmp(name, "max.poll.records") == 0) { /* ours to keep: the size of a batch */
         char *end;
         long count = strtol(value, &end, 10);
@@ -44,8 +45,7 @@ static int set_override(rd_kafka_conf_t *conf, const char *name, const char *val
     return hw_kafka_conf_set(conf, name, value, err);
 }
 
-void hw_client_conf_check(const char *key, const char *value, struct hw_config_faults *faults)
-{
+void hw_client_conf_check(const char *key, const char *value, struct hw_config_faults *faults) {
     bool consumer = strncmp(key, consumer_prefix, strlen(consumer_prefix)) == 0;
     bool producer = strncmp(key, producer_prefix, strlen(producer_prefix)) == 0;
     if (!consumer && !producer)
@@ -62,8 +62,7 @@ void hw_client_conf_check(const char *key, const char *value, struct hw_config_f
     rd_kafka_conf_destroy(conf);
 }
 
-static int set_overrides(rd_kafka_conf_t *conf, const struct hw_props *props, const char *prefix, struct hw_err *err)
-{
+static int set_overrides(rd_kafka_conf_t *conf, const struct hw_props *props, const char *prefix, struct hw_err *err) {
     for (size_t i = 0; i < props->count; i++)
         if (strncmp(props->items[i].key, prefix, strlen(prefix)) == 0)
             HW_TRY(set_override(conf, props->items[i].key + strlen(prefix), props->items[i].value, err));
@@ -71,11 +70,10 @@ static int set_overrides(rd_kafka_conf_t *conf, const struct hw_props *props, co
 }
 
 int hw_client_conf_consumer(const struct hw_settings *settings, const struct hw_props *props, const char *group_id,
-                            const char *instance_id, rd_kafka_conf_t **out_conf, struct hw_err *err)
-{
-    /* A task holds at most queued.max.messages.kbytes of fetched records (plus one fetch): librdkafka stops fetching there and
-     * goes on as the sink takes them. The static group.instance.id lets a restarted worker take its partitions back at once
-     * instead of after the session timeout. */
+                            const char *instance_id, rd_kafka_conf_t **out_conf, struct hw_err *err) {
+    /* A task holds at most queued.max.messages.kbytes of fetched records (plus one fetch): librdkafka stops fetching
+     * there and goes on as the sink takes them. The static group.instance.id lets a restarted worker take its
+     * partitions back at once instead of after the session timeout. */
     const char *const defaults[][2] = {
         {"group.id", group_id},
         {"group.instance.id", instance_id},
@@ -105,13 +103,11 @@ int hw_client_conf_consumer(const struct hw_settings *settings, const struct hw_
     return 0;
 }
 
-int hw_client_conf_producer(rd_kafka_conf_t *conf, const struct hw_props *props, struct hw_err *err)
-{
+int hw_client_conf_producer(rd_kafka_conf_t *conf, const struct hw_props *props, struct hw_err *err) {
     return set_overrides(conf, props, producer_prefix, err);
 }
 
-int hw_client_conf_max_records(const struct hw_props *props, int otherwise)
-{
+int hw_client_conf_max_records(const struct hw_props *props, int otherwise) {
     const char *value = hw_props_get(props, "consumer.override.max.poll.records");
     return value ? HW_MAX(1, HW_MIN(atoi(value), 100000)) : otherwise;
 }

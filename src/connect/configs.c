@@ -4,29 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tasks_free(struct hw_props *tasks, int count)
-{
+static void tasks_free(struct hw_props *tasks, int count) {
     for (int i = 0; i < count; i++)
         hw_props_done(&tasks[i]);
     free(tasks);
 }
 
-static void tasks_clear(struct hw_connector *connector)
-{
+static void tasks_clear(struct hw_connector *connector) {
     tasks_free(connector->tasks, connector->task_count);
     connector->tasks = NULL;
     connector->task_count = 0;
 }
 
-static void pending_clear(struct hw_connector *connector)
-{
+static void pending_clear(struct hw_connector *connector) {
     tasks_free(connector->pending, connector->pending_count);
     connector->pending = NULL;
     connector->pending_count = 0;
 }
 
-static void connector_free(struct hw_connector *connector)
-{
+static void connector_free(struct hw_connector *connector) {
     tasks_clear(connector);
     pending_clear(connector);
     hw_props_done(&connector->config);
@@ -34,8 +30,7 @@ static void connector_free(struct hw_connector *connector)
     free(connector);
 }
 
-static struct hw_connector *connector_of(struct hw_configs *configs, const char *name)
-{
+static struct hw_connector *connector_of(struct hw_configs *configs, const char *name) {
     struct hw_connector *found = hw_map_get(&configs->connectors, name);
     if (found)
         return found;
@@ -45,14 +40,12 @@ static struct hw_connector *connector_of(struct hw_configs *configs, const char 
     return found;
 }
 
-struct hw_connector *hw_configs_get(const struct hw_configs *configs, const char *name)
-{
+struct hw_connector *hw_configs_get(const struct hw_configs *configs, const char *name) {
     struct hw_connector *found = hw_map_get(&configs->connectors, name);
     return found && found->exists ? found : NULL;
 }
 
-void hw_configs_done(struct hw_configs *configs)
-{
+void hw_configs_done(struct hw_configs *configs) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -61,14 +54,12 @@ void hw_configs_done(struct hw_configs *configs)
     hw_map_done(&configs->connectors);
 }
 
-static void bad(struct hw_configs_change *out, const char *fault)
-{
+static void bad(struct hw_configs_change *out, const char *fault) {
     out->event = HW_CONFIGS_BAD;
     snprintf(out->fault, sizeof(out->fault), "%s", fault);
 }
 
-static bool read_properties(yyjson_val *root, struct hw_props *out, struct hw_configs_change *change)
-{
+static bool read_properties(yyjson_val *root, struct hw_props *out, struct hw_configs_change *change) {
     struct hw_err err = {0};
     if (hw_props_from_json(yyjson_obj_get(root, "properties"), out, &err) == 0)
         return true;
@@ -77,8 +68,8 @@ static bool read_properties(yyjson_val *root, struct hw_props *out, struct hw_co
     return false;
 }
 
-static void apply_connector(struct hw_configs *configs, const char *name, yyjson_val *root, struct hw_configs_change *out)
-{
+static void apply_connector(struct hw_configs *configs, const char *name, yyjson_val *root,
+                            struct hw_configs_change *out) {
     struct hw_connector *connector = connector_of(configs, name);
     struct hw_props config = {0};
     if (root && !read_properties(root, &config, out))
@@ -96,8 +87,8 @@ static void apply_connector(struct hw_configs *configs, const char *name, yyjson
     out->event = HW_CONFIGS_CHANGED;
 }
 
-static void apply_task(struct hw_configs *configs, const char *name, int task, yyjson_val *root, struct hw_configs_change *out)
-{
+static void apply_task(struct hw_configs *configs, const char *name, int task, yyjson_val *root,
+                       struct hw_configs_change *out) {
     struct hw_connector *connector = connector_of(configs, name);
     struct hw_props config = {0};
     if (!root || !read_properties(root, &config, out))
@@ -112,10 +103,10 @@ static void apply_task(struct hw_configs *configs, const char *name, int task, y
     connector->pending[task] = config;
 }
 
-/* Compaction may have removed task records that an older, larger set shared with a newer one; Java then calls the connector
- * inconsistent, and its task set must be written anew. */
-static void apply_commit(struct hw_configs *configs, const char *name, yyjson_val *root, struct hw_configs_change *out)
-{
+/* Compaction may have removed task records that an older, larger set shared with a newer one; Java then calls the
+ * connector inconsistent, and its task set must be written anew. */
+static void apply_commit(struct hw_configs *configs, const char *name, yyjson_val *root,
+                         struct hw_configs_change *out) {
     struct hw_connector *connector = connector_of(configs, name);
     if (!root)
         return;
@@ -141,8 +132,8 @@ static void apply_commit(struct hw_configs *configs, const char *name, yyjson_va
     out->event = HW_CONFIGS_CHANGED;
 }
 
-static void apply_target(struct hw_configs *configs, const char *name, yyjson_val *root, struct hw_configs_change *out)
-{
+static void apply_target(struct hw_configs *configs, const char *name, yyjson_val *root,
+                         struct hw_configs_change *out) {
     struct hw_connector *connector = connector_of(configs, name);
     const char *state = root ? hw_json_str(root, "state.v2") : "STARTED";
     if (!state)
@@ -160,14 +151,13 @@ static void apply_target(struct hw_configs *configs, const char *name, yyjson_va
     out->event = HW_CONFIGS_CHANGED;
 }
 
-static const char *after(const char *text, const char *prefix)
-{
+static const char *after(const char *text, const char *prefix) {
     size_t size = strlen(prefix);
     return strncmp(text, prefix, size) == 0 && text[size] ? text + size : NULL;
 }
 
-void hw_configs_apply(struct hw_configs *configs, struct hw_slice key, struct hw_slice value, struct hw_configs_change *out)
-{
+void hw_configs_apply(struct hw_configs *configs, struct hw_slice key, struct hw_slice value,
+                      struct hw_configs_change *out) {
     *out = (struct hw_configs_change){0};
     char text[320];
     if (!key.data || key.size == 0 || key.size >= sizeof(text) || memchr(key.data, 0, key.size)) {
@@ -216,15 +206,13 @@ void hw_configs_apply(struct hw_configs *configs, struct hw_slice key, struct hw
     }
 }
 
-void hw_configs_write_properties(const struct hw_props *props, struct hw_buf *out)
-{
+void hw_configs_write_properties(const struct hw_props *props, struct hw_buf *out) {
     hw_buf_add_str(out, "{\"properties\":");
     hw_props_to_json(props, out);
     hw_buf_add_char(out, '}');
 }
 
-const char *hw_target_value(enum hw_target target)
-{
+const char *hw_target_value(enum hw_target target) {
     switch (target) { /* the old field knows no STOPPED */
     case HW_TARGET_PAUSED:
         return "{\"state\":\"PAUSED\",\"state.v2\":\"PAUSED\"}";
@@ -235,7 +223,6 @@ const char *hw_target_value(enum hw_target target)
     }
 }
 
-const char *hw_target_state(enum hw_target target)
-{
+const char *hw_target_state(enum hw_target target) {
     return target == HW_TARGET_PAUSED ? "PAUSED" : target == HW_TARGET_STOPPED ? "STOPPED" : "RUNNING";
 }

@@ -4,7 +4,8 @@
  *   commit-<c>       {"tasks":N}                        N task records become the truth together
  *   target-state-<c> {"state":"STARTED|PAUSED","state.v2":"STARTED|PAUSED|STOPPED"}
  *   restart-connector-<c> {"include-tasks":b,"only-failed":b}
- * Keys of other kinds (session-key, logger-cluster-…) are left alone. Pure state: no Kafka, no threads; caller's lock. */
+ * Keys of other kinds (session-key, logger-cluster-…) are left alone. Pure state: no Kafka, no threads; caller's lock.
+ */
 #pragma once
 #include "base/map.h"
 #include "connect/props.h"
@@ -21,8 +22,8 @@ struct hw_connector {
     enum hw_target target;
     struct hw_props *tasks; /* committed */
     int task_count;
-    bool inconsistent; /* a commit named tasks that are missing: the set must be written anew */
-    uint64_t serial;   /* grows with each committed task set */
+    bool inconsistent;        /* a commit named tasks that are missing: the set must be written anew */
+    uint64_t serial;          /* grows with each committed task set */
     struct hw_props *pending; /* by task number; empty = not seen since the last commit */
     int pending_count;
 };
@@ -38,8 +39,10 @@ struct hw_configs_change {
     bool include_tasks, only_failed; /* RESTART */
     char fault[200];                 /* BAD: why the record was ignored */
 };
-void hw_configs_apply(struct hw_configs *configs, struct hw_slice key, struct hw_slice value, struct hw_configs_change *out_change);
-struct hw_connector *hw_configs_get(const struct hw_configs *configs, const char *name); /* only existing ones, else NULL */
+void hw_configs_apply(struct hw_configs *configs, struct hw_slice key, struct hw_slice value,
+                      struct hw_configs_change *out_change);
+struct hw_connector *hw_configs_get(const struct hw_configs *configs,
+                                    const char *name); /* only existing ones, else NULL */
 void hw_configs_done(struct hw_configs *configs);
 
 /* Values of the records. */

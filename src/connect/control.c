@@ -2,7 +2,8 @@
  *
  *   connector config ─▶ check ─▶ task set (written to the topic, one commit) ─▶ one slot a task ─▶ thread
  *
- * It never waits for a task: a task is asked to stop, goes on in its own time, and is joined once it said it has ended. */
+ * It never waits for a task: a task is asked to stop, goes on in its own time, and is joined once it said it has ended.
+ */
 #include "base/diag.h"
 #include "base/fs.h"
 #include "base/role.h"
@@ -14,12 +15,11 @@
 #include <string.h>
 
 #define STORE_TIMEOUT_MS 30000
-#define STEADY_MS 60000 /* a task that ran this long starts its back-off anew */
+#define STEADY_MS        60000 /* a task that ran this long starts its back-off anew */
 
 /* Store threads. */
 
-static void mark_restart(struct hw_worker *worker, const struct hw_configs_change *change)
-{
+static void mark_restart(struct hw_worker *worker, const struct hw_configs_change *change) {
     struct hw_run *run = hw_map_get(&worker->runs, change->connector);
     if (!run || !atomic_load(&worker->ready)) /* restarts from before this start are done by starting */
         return;
@@ -36,8 +36,7 @@ static void mark_restart(struct hw_worker *worker, const struct hw_configs_chang
     }
 }
 
-static void apply_config(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms)
-{
+static void apply_config(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms) {
     struct hw_worker *worker = arg;
     struct hw_configs_change change;
     pthread_mutex_lock(&worker->lock);
@@ -48,13 +47,13 @@ static void apply_config(void *arg, struct hw_slice key, struct hw_slice value, 
         hw_worker_run(worker, change.connector); /* visible at once */
     pthread_mutex_unlock(&worker->lock);
     if (change.event == HW_CONFIGS_BAD)
-        hw_warn("a record of the config topic was ignored", hw_kv_s("why", change.fault), hw_kv_i("key_bytes", (int64_t)key.size));
+        hw_warn("a record of the config topic was ignored", hw_kv_s("why", change.fault),
+                hw_kv_i("key_bytes", (int64_t)key.size));
     else if (change.event != HW_CONFIGS_NOTHING)
         hw_worker_wake(worker);
 }
 
-static void apply_offset(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms)
-{
+static void apply_offset(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms) {
     struct hw_worker *worker = arg;
     pthread_mutex_lock(&worker->lock);
     hw_source_offsets_apply(&worker->offsets, key, value);
@@ -63,15 +62,13 @@ static void apply_offset(void *arg, struct hw_slice key, struct hw_slice value, 
 
 /* Slots. Control thread. */
 
-static void slot_free(struct hw_slot *slot)
-{
+static void slot_free(struct hw_slot *slot) {
     hw_props_done(&slot->config);
     free(slot->connector);
     free(slot);
 }
 
-static void slot_ask_stop(struct hw_slot *slot)
-{
+static void slot_ask_stop(struct hw_slot *slot) {
     if (!slot->live || slot->stop_asked)
         return;
     slot->stop_asked = true;
@@ -79,8 +76,8 @@ static void slot_ask_stop(struct hw_slot *slot)
     atomic_store(&slot->stop, true);
 }
 
-static void slot_start(struct hw_slot *slot, const struct hw_class *class, const struct hw_props *config, int count, uint64_t serial)
-{
+static void slot_start(struct hw_slot *slot, const struct hw_class *class, const struct hw_props *config, int count,
+                       uint64_t serial) {
     hw_props_done(&slot->config);
     hw_props_copy(&slot->config, config);
     slot->class = class;
@@ -103,10 +100,10 @@ static void slot_start(struct hw_slot *slot, const struct hw_class *class, const
     }
 }
 
-static void plan_restart(struct hw_slot *slot)
-{
+static void plan_restart(struct hw_slot *slot) {
     const struct hw_config *config = slot->worker->config;
-    int64_t delay = hw_config_int(config, "task.restart.delay.ms"), most = hw_config_int(config, "task.restart.delay.max.ms");
+    int64_t delay = hw_config_int(config, "task.restart.delay.ms"),
+            most = hw_config_int(config, "task.restart.delay.max.ms");
     if (hw_mono_ms() - slot->started_mono_ms > STEADY_MS)
         slot->attempts = 0;
     for (int i = 0; i < slot->attempts && delay < most; i++)
@@ -118,8 +115,7 @@ static void plan_restart(struct hw_slot *slot)
 }
 
 /* Joins a thread that has ended and settles its state. False: still running. */
-static bool slot_reap(struct hw_slot *slot, enum hw_task_state state_when_asked)
-{
+static bool slot_reap(struct hw_slot *slot, enum hw_task_state state_when_asked) {
     pthread_mutex_lock(&slot->worker->lock);
     bool ended = slot->ended;
     pthread_mutex_unlock(&slot->worker->lock);
@@ -152,15 +148,13 @@ static bool slot_reap(struct hw_slot *slot, enum hw_task_state state_when_asked)
 }
 
 /* Lock held. */
-static void slot_leave(struct hw_worker *worker, struct hw_slot *slot)
-{
+static void slot_leave(struct hw_worker *worker, struct hw_slot *slot) {
     hw_status_forget_task(worker->status, slot->connector, slot->id);
     worker->leaving = hw_xrealloc(worker->leaving, (size_t)(worker->leaving_count + 1) * sizeof(*worker->leaving));
     worker->leaving[worker->leaving_count++] = slot;
 }
 
-static void reap_leaving(struct hw_worker *worker)
-{
+static void reap_leaving(struct hw_worker *worker) {
     int kept = 0;
     for (int i = 0; i < worker->leaving_count; i++) {
         struct hw_slot *slot = worker->leaving[i];
@@ -180,8 +174,7 @@ static void reap_leaving(struct hw_worker *worker)
 }
 
 /* Lock held. */
-static void set_slot_count(struct hw_worker *worker, struct hw_run *run, int count)
-{
+static void set_slot_count(struct hw_worker *worker, struct hw_run *run, int count) {
     while (run->slot_count > count)
         slot_leave(worker, run->slots[--run->slot_count]);
     if (count > run->slot_count)
@@ -198,8 +191,7 @@ static void set_slot_count(struct hw_worker *worker, struct hw_run *run, int cou
 
 /* Connectors. Control thread. */
 
-static void run_remove(struct hw_worker *worker, const char *name)
-{
+static void run_remove(struct hw_worker *worker, const char *name) {
     pthread_mutex_lock(&worker->lock);
     struct hw_run *run = hw_map_remove(&worker->runs, name);
     set_slot_count(worker, run, 0);
@@ -214,8 +206,7 @@ static void run_remove(struct hw_worker *worker, const char *name)
         hw_debug("scratch directory not removed", hw_kv_s("path", scratch));
 }
 
-static void run_check(struct hw_worker *worker, struct hw_run *run, const struct hw_props *config)
-{
+static void run_check(struct hw_worker *worker, struct hw_run *run, const struct hw_props *config) {
     struct hw_err err = {0};
     struct hw_checked checked = {0};
     const struct hw_class *class = NULL;
@@ -231,7 +222,8 @@ static void run_check(struct hw_worker *worker, struct hw_run *run, const struct
     if (result == 0)
         result = hw_framework_check(class, config, false, &checked, faults, &err);
     run->check_failed = result < 0;
-    run->wanted_tasks = result < 0 ? 0 : hw_class_task_count(class, checked.plugin, (int)hw_config_int(checked.framework, "tasks.max"));
+    run->wanted_tasks =
+        result < 0 ? 0 : hw_class_task_count(class, checked.plugin, (int)hw_config_int(checked.framework, "tasks.max"));
     hw_checked_done(&checked);
     pthread_mutex_lock(&worker->lock);
     run->class = class;
@@ -244,8 +236,7 @@ static void run_check(struct hw_worker *worker, struct hw_run *run, const struct
 }
 
 /* Lock held: every task's settings are the connector's. */
-static bool task_set_is_right(const struct hw_connector *connector, int wanted)
-{
+static bool task_set_is_right(const struct hw_connector *connector, int wanted) {
     if (connector->inconsistent || connector->task_count != wanted)
         return false;
     for (int i = 0; i < wanted; i++)
@@ -254,10 +245,10 @@ static bool task_set_is_right(const struct hw_connector *connector, int wanted)
     return true;
 }
 
-/* The REST side holds write_lock while it changes a connector in more than one record (stop: no tasks, then the state); to write
- * tasks in between would undo it. When it is taken we come back on the wake that its records cause. */
-static int write_task_set(struct hw_worker *worker, const char *name, const struct hw_props *config, int wanted, uint64_t config_serial)
-{
+/* The REST side holds write_lock while it changes a connector in more than one record (stop: no tasks, then the state);
+ * to write tasks in between would undo it. When it is taken we come back on the wake that its records cause. */
+static int write_task_set(struct hw_worker *worker, const char *name, const struct hw_props *config, int wanted,
+                          uint64_t config_serial) {
     if (pthread_mutex_trylock(&worker->write_lock) != 0)
         return -1;
     pthread_mutex_lock(&worker->lock);
@@ -286,8 +277,7 @@ static int write_task_set(struct hw_worker *worker, const char *name, const stru
 
 /* One task: what it should do against what it does. */
 static void slot_reconcile(struct hw_slot *slot, const struct hw_class *class, const struct hw_props *config, int count,
-                           uint64_t serial, bool should_run, enum hw_task_state idle_state)
-{
+                           uint64_t serial, bool should_run, enum hw_task_state idle_state) {
     struct hw_worker *worker = slot->worker;
     pthread_mutex_lock(&worker->lock);
     bool asked = slot->restart_asked;
@@ -317,8 +307,7 @@ static void slot_reconcile(struct hw_slot *slot, const struct hw_class *class, c
 }
 
 /* Returns false when it must be looked at again soon. */
-static bool reconcile(struct hw_worker *worker, const char *name)
-{
+static bool reconcile(struct hw_worker *worker, const char *name) {
     pthread_mutex_lock(&worker->lock);
     const struct hw_connector *connector = hw_configs_get(&worker->configs, name);
     struct hw_run *run = hw_map_get(&worker->runs, name);
@@ -343,8 +332,8 @@ static bool reconcile(struct hw_worker *worker, const char *name)
     pthread_mutex_lock(&worker->lock);
     connector = hw_configs_get(&worker->configs, name); /* what follows uses one consistent view */
     enum hw_target target = connector ? connector->target : HW_TARGET_STOPPED;
-    bool write = connector && !run->check_failed && target == HW_TARGET_STARTED && connector->config_serial == config_serial &&
-                 !task_set_is_right(connector, run->wanted_tasks);
+    bool write = connector && !run->check_failed && target == HW_TARGET_STARTED &&
+                 connector->config_serial == config_serial && !task_set_is_right(connector, run->wanted_tasks);
     pthread_mutex_unlock(&worker->lock);
     if (write)
         settled = write_task_set(worker, name, &config, run->wanted_tasks, config_serial) == 0;
@@ -359,15 +348,18 @@ static bool reconcile(struct hw_worker *worker, const char *name)
     target = connector->target;
     uint64_t serial = connector->serial;
     int count = target == HW_TARGET_STOPPED ? 0 : connector->task_count;
-    bool should_run = target == HW_TARGET_STARTED && !run->check_failed && run->checked_serial == connector->config_serial;
+    bool should_run =
+        target == HW_TARGET_STARTED && !run->check_failed && run->checked_serial == connector->config_serial;
     set_slot_count(worker, run, count);
     struct hw_props *tasks = hw_xcalloc((size_t)count + 1, sizeof(*tasks));
     for (int i = 0; i < count; i++)
         hw_props_copy(&tasks[i], &connector->tasks[i]);
     if (!run->check_failed)
-        hw_run_set_state(worker, run, target == HW_TARGET_STARTED  ? HW_TASK_RUNNING
-                                      : target == HW_TARGET_PAUSED ? HW_TASK_PAUSED
-                                                                   : HW_TASK_STOPPED, NULL);
+        hw_run_set_state(worker, run,
+                         target == HW_TARGET_STARTED  ? HW_TASK_RUNNING
+                         : target == HW_TARGET_PAUSED ? HW_TASK_PAUSED
+                                                      : HW_TASK_STOPPED,
+                         NULL);
     pthread_mutex_unlock(&worker->lock);
     for (int i = 0; i < count; i++) {
         slot_reconcile(run->slots[i], run->class, &tasks[i], count, serial, should_run,
@@ -378,8 +370,7 @@ static bool reconcile(struct hw_worker *worker, const char *name)
     return settled;
 }
 
-static char **names_of_all(struct hw_worker *worker, size_t *out_count)
-{
+static char **names_of_all(struct hw_worker *worker, size_t *out_count) {
     pthread_mutex_lock(&worker->lock);
     char **names = hw_xcalloc(worker->runs.count + worker->configs.connectors.count + 1, sizeof(*names));
     size_t count = 0, at = 0;
@@ -396,8 +387,7 @@ static char **names_of_all(struct hw_worker *worker, size_t *out_count)
     return names;
 }
 
-static bool reconcile_all(struct hw_worker *worker)
-{
+static bool reconcile_all(struct hw_worker *worker) {
     size_t count;
     char **names = names_of_all(worker, &count);
     bool settled = true;
@@ -411,8 +401,7 @@ static bool reconcile_all(struct hw_worker *worker)
 }
 
 /* The earliest planned restart, as a pause from now. */
-static int64_t next_pause_ms(struct hw_worker *worker)
-{
+static int64_t next_pause_ms(struct hw_worker *worker) {
     int64_t until = hw_mono_ms() + 60000;
     size_t at = 0;
     const char *key;
@@ -432,8 +421,7 @@ static int64_t next_pause_ms(struct hw_worker *worker)
     return HW_MAX(1, until - hw_mono_ms());
 }
 
-static void wait_for_work(struct hw_worker *worker, int64_t most_ms)
-{
+static void wait_for_work(struct hw_worker *worker, int64_t most_ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += most_ms / 1000;
@@ -450,8 +438,7 @@ static void wait_for_work(struct hw_worker *worker, int64_t most_ms)
 }
 
 /* Asks every task to end and waits up to the graceful time; a task hung in its plugin is left behind. */
-static void stop_all(struct hw_worker *worker)
-{
+static void stop_all(struct hw_worker *worker) {
     int64_t until = hw_mono_ms() + hw_config_int(worker->config, "task.shutdown.graceful.timeout.ms");
     size_t at = 0;
     const char *key;
@@ -463,7 +450,8 @@ static void stop_all(struct hw_worker *worker)
             struct hw_slot *slot = run->slots[--run->slot_count];
             slot_ask_stop(slot);
             hw_slot_set_state(slot, HW_TASK_UNASSIGNED, NULL);
-            worker->leaving = hw_xrealloc(worker->leaving, (size_t)(worker->leaving_count + 1) * sizeof(*worker->leaving));
+            worker->leaving =
+                hw_xrealloc(worker->leaving, (size_t)(worker->leaving_count + 1) * sizeof(*worker->leaving));
             worker->leaving[worker->leaving_count++] = slot;
         }
         hw_run_set_state(worker, run, HW_TASK_UNASSIGNED, NULL);
@@ -485,8 +473,7 @@ static void stop_all(struct hw_worker *worker)
 }
 
 /* Until Kafka answers, in steps short enough for a quick stop; then learns the cluster's id for GET /. */
-static int meet_kafka(struct hw_worker *worker, struct hw_err *err)
-{
+static int meet_kafka(struct hw_worker *worker, struct hw_err *err) {
     rd_kafka_t *client = NULL;
     const struct rd_kafka_metadata *metadata = NULL;
     HW_TRY(hw_kafka_producer(worker->settings, "connect", NULL, NULL, &client, err));
@@ -502,35 +489,35 @@ static int meet_kafka(struct hw_worker *worker, struct hw_err *err)
     }
     rd_kafka_destroy(client);
     const char *servers = hw_config_str(hw_settings_section(worker->settings, "kafka"), "bootstrap.servers");
-    return code ? hw_err_set(err, HW_ERR_RETRY, (int)code, "Kafka at %.200s does not answer (%s): start it or set kafka.bootstrap.servers",
+    return code ? hw_err_set(err, HW_ERR_RETRY, (int)code,
+                             "Kafka at %.200s does not answer (%s): start it or set kafka.bootstrap.servers",
                              servers && *servers ? servers : "the default address", rd_kafka_err2str(code))
                 : 0;
 }
 
-static int open_stores(struct hw_worker *worker, struct hw_err *err)
-{
+static int open_stores(struct hw_worker *worker, struct hw_err *err) {
     const struct hw_config *config = worker->config;
     HW_TRY(meet_kafka(worker, err));
     if (!worker->offset_store)
         HW_TRY(hw_kafka_store_open(worker->settings, "connect", hw_config_str(config, "offset.storage.topic"),
-                                   (int)hw_config_int(config, "offset.storage.partitions"), apply_offset, worker, STORE_TIMEOUT_MS,
-                                   &worker->offset_store, err));
+                                   (int)hw_config_int(config, "offset.storage.partitions"), apply_offset, worker,
+                                   STORE_TIMEOUT_MS, &worker->offset_store, err));
     if (!worker->status) {
         struct hw_status_writer *status;
         HW_TRY(hw_status_open(worker->settings, hw_config_str(config, "status.storage.topic"),
-                              (int)hw_config_int(config, "status.storage.partitions"), worker->worker_id, STORE_TIMEOUT_MS, &status, err));
+                              (int)hw_config_int(config, "status.storage.partitions"), worker->worker_id,
+                              STORE_TIMEOUT_MS, &status, err));
         pthread_mutex_lock(&worker->lock);
         worker->status = status;
         pthread_mutex_unlock(&worker->lock);
     }
     if (!worker->config_store)
-        HW_TRY(hw_kafka_store_open(worker->settings, "connect", hw_config_str(config, "config.storage.topic"), 1, apply_config,
-                                   worker, STORE_TIMEOUT_MS, &worker->config_store, err));
+        HW_TRY(hw_kafka_store_open(worker->settings, "connect", hw_config_str(config, "config.storage.topic"), 1,
+                                   apply_config, worker, STORE_TIMEOUT_MS, &worker->config_store, err));
     return 0;
 }
 
-void *hw_worker_control(void *arg)
-{
+void *hw_worker_control(void *arg) {
     struct hw_worker *worker = arg;
     pthread_setname_np(pthread_self(), "control");
     struct hw_err err = {0};

@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
-struct hw_inflight_entry *hw_inflight_add(struct hw_inflight *inflight, const char *source_partition, const char *source_offset,
-                                          size_t bytes)
-{
+struct hw_inflight_entry *hw_inflight_add(struct hw_inflight *inflight, const char *source_partition,
+                                          const char *source_offset, size_t bytes) {
     struct hw_inflight_entry *entry = hw_xcalloc(1, sizeof(*entry));
     entry->source_partition = source_partition ? hw_xstrdup(source_partition) : NULL;
     entry->source_offset = source_offset ? hw_xstrdup(source_offset) : NULL;
@@ -19,15 +18,13 @@ struct hw_inflight_entry *hw_inflight_add(struct hw_inflight *inflight, const ch
     return entry;
 }
 
-static void entry_free(struct hw_inflight_entry *entry)
-{
+static void entry_free(struct hw_inflight_entry *entry) {
     free(entry->source_partition);
     free(entry->source_offset);
     free(entry);
 }
 
-size_t hw_inflight_ack(struct hw_inflight *inflight, struct hw_inflight_entry *entry)
-{
+size_t hw_inflight_ack(struct hw_inflight *inflight, struct hw_inflight_entry *entry) {
     size_t left = 0;
     entry->acked = true;
     while (inflight->first && inflight->first->acked) {
@@ -45,8 +42,7 @@ size_t hw_inflight_ack(struct hw_inflight *inflight, struct hw_inflight_entry *e
     return left;
 }
 
-void hw_inflight_done(struct hw_inflight *inflight)
-{
+void hw_inflight_done(struct hw_inflight *inflight) {
     while (inflight->first) {
         struct hw_inflight_entry *head = inflight->first;
         inflight->first = head->next;

@@ -1,16 +1,15 @@
-/* ConfigInfos and ConfigKeyInfo, with both names of the position in a group: `order` (up to Kafka 4.0) and `order_in_group`. */
+/* ConfigInfos and ConfigKeyInfo, with both names of the position in a group: `order` (up to Kafka 4.0) and
+ * `order_in_group`. */
 #include "connect/framework.h"
 
 #include <string.h>
 
-static const char *type_name(enum hw_config_type type)
-{
+static const char *type_name(enum hw_config_type type) {
     static const char *const names[] = {"STRING", "INT", "LONG", "DOUBLE", "BOOLEAN", "LIST", "CLASS", "PASSWORD"};
     return names[type];
 }
 
-static void add_str(struct hw_buf *out, const char *key, const char *value)
-{
+static void add_str(struct hw_buf *out, const char *key, const char *value) {
     hw_buf_printf(out, "\"%s\":", key);
     if (value)
         hw_buf_add_json_str(out, value, strlen(value));
@@ -18,13 +17,11 @@ static void add_str(struct hw_buf *out, const char *key, const char *value)
         hw_buf_add_str(out, "null");
 }
 
-static const char *group_of(const struct hw_config_field *field)
-{
+static const char *group_of(const struct hw_config_field *field) {
     return field->group ? field->group : "Common";
 }
 
-static void write_definition(const struct hw_config_field *fields, size_t at, struct hw_buf *out)
-{
+static void write_definition(const struct hw_config_field *fields, size_t at, struct hw_buf *out) {
     static const char *const importances[] = {"HIGH", "MEDIUM", "LOW"};
     const struct hw_config_field *field = &fields[at];
     int order = 1;
@@ -33,7 +30,8 @@ static void write_definition(const struct hw_config_field *fields, size_t at, st
     hw_buf_add_char(out, '{');
     add_str(out, "name", field->name);
     hw_buf_printf(out, ",\"type\":\"%s\",\"required\":%s,", type_name(field->type), field->required ? "true" : "false");
-    add_str(out, "default_value", field->type == HW_CONFIG_PASSWORD && field->default_value ? "[hidden]" : field->default_value);
+    add_str(out, "default_value",
+            field->type == HW_CONFIG_PASSWORD && field->default_value ? "[hidden]" : field->default_value);
     hw_buf_printf(out, ",\"importance\":\"%s\",", importances[field->importance]);
     add_str(out, "documentation", field->doc ? field->doc : "");
     hw_buf_add_char(out, ',');
@@ -51,8 +49,7 @@ static void write_definition(const struct hw_config_field *fields, size_t at, st
     hw_buf_add_char(out, '}');
 }
 
-void hw_infos_write_keys(const struct hw_config_field *fields, struct hw_buf *out)
-{
+void hw_infos_write_keys(const struct hw_config_field *fields, struct hw_buf *out) {
     hw_buf_add_char(out, '[');
     for (size_t i = 0; fields[i].name; i++) {
         if (i)
@@ -62,8 +59,7 @@ void hw_infos_write_keys(const struct hw_config_field *fields, struct hw_buf *ou
     hw_buf_add_char(out, ']');
 }
 
-static void write_errors(const struct hw_config_faults *faults, const char *key, struct hw_buf *out)
-{
+static void write_errors(const struct hw_config_faults *faults, const char *key, struct hw_buf *out) {
     bool first = true;
     hw_buf_add_str(out, ",\"errors\":[");
     for (size_t i = 0; i < HW_MIN(faults->count, HW_ARRAY_SIZE(faults->items)); i++) {
@@ -77,9 +73,8 @@ static void write_errors(const struct hw_config_faults *faults, const char *key,
     hw_buf_add_str(out, "],\"visible\":true}");
 }
 
-static void write_value(const struct hw_config_field *field, const struct hw_props *props, const struct hw_config_faults *faults,
-                        struct hw_buf *out)
-{
+static void write_value(const struct hw_config_field *field, const struct hw_props *props,
+                        const struct hw_config_faults *faults, struct hw_buf *out) {
     const char *value = hw_props_get(props, field->name);
     if (!value)
         value = field->default_value;
@@ -99,8 +94,7 @@ static void write_value(const struct hw_config_field *field, const struct hw_pro
     write_errors(faults, field->name, out);
 }
 
-static bool is_field(const struct hw_config_field *fields, const char *name)
-{
+static bool is_field(const struct hw_config_field *fields, const char *name) {
     for (; fields->name; fields++)
         if (strcmp(fields->name, name) == 0)
             return true;
@@ -108,9 +102,8 @@ static bool is_field(const struct hw_config_field *fields, const char *name)
 }
 
 /* Keys that no table knows but that were given or found at fault: definition null, as Java answers. */
-static void write_unknown(const struct hw_class *class, const struct hw_props *props, const struct hw_config_faults *faults,
-                          struct hw_buf *out)
-{
+static void write_unknown(const struct hw_class *class, const struct hw_props *props,
+                          const struct hw_config_faults *faults, struct hw_buf *out) {
     struct hw_props seen = {0};
     for (size_t i = 0; i < HW_MIN(faults->count, HW_ARRAY_SIZE(faults->items)); i++) {
         const char *key = faults->items[i].key;
@@ -129,8 +122,7 @@ static void write_unknown(const struct hw_class *class, const struct hw_props *p
 }
 
 void hw_infos_write(const struct hw_class *class, const struct hw_props *props, const struct hw_config_faults *faults,
-                    struct hw_buf *out)
-{
+                    struct hw_buf *out) {
     hw_buf_add_char(out, '{');
     add_str(out, "name", class->name);
     hw_buf_printf(out, ",\"error_count\":%zu,\"groups\":[", faults->count);

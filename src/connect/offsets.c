@@ -5,8 +5,7 @@
 
 #define MAX_OFFSET_BYTES (1u << 20)
 
-void hw_source_offsets_apply(struct hw_source_offsets *offsets, struct hw_slice key, struct hw_slice value)
-{
+void hw_source_offsets_apply(struct hw_source_offsets *offsets, struct hw_slice key, struct hw_slice value) {
     if (!key.data || key.size > MAX_OFFSET_BYTES || value.size > MAX_OFFSET_BYTES || memchr(key.data, 0, key.size))
         return;
     HW_CLEANUP(hw_freep) char *name = hw_xstrndup((const char *)key.data, key.size);
@@ -16,8 +15,7 @@ void hw_source_offsets_apply(struct hw_source_offsets *offsets, struct hw_slice 
     free(old);
 }
 
-char *hw_source_offset_key(const char *connector, const char *partition)
-{
+char *hw_source_offset_key(const char *connector, const char *partition) {
     HW_CLEANUP(hw_buf_done) struct hw_buf key = {0};
     hw_buf_add_char(&key, '[');
     hw_buf_add_json_str(&key, connector, strlen(connector));
@@ -25,15 +23,14 @@ char *hw_source_offset_key(const char *connector, const char *partition)
     return hw_xstrdup(hw_buf_str(&key));
 }
 
-const char *hw_source_offsets_get(const struct hw_source_offsets *offsets, const char *connector, const char *partition)
-{
+const char *hw_source_offsets_get(const struct hw_source_offsets *offsets, const char *connector,
+                                  const char *partition) {
     HW_CLEANUP(hw_freep) char *key = hw_source_offset_key(connector, partition);
     return hw_map_get(&offsets->entries, key);
 }
 
 /* The partition of a key when it is one of this connector's, else NULL; the document is the caller's. */
-static yyjson_val *key_partition(const char *key, const char *connector, yyjson_doc **out_doc)
-{
+static yyjson_val *key_partition(const char *key, const char *connector, yyjson_doc **out_doc) {
     struct hw_err err = {0};
     if (hw_json_parse(key, strlen(key), out_doc, &err) < 0)
         return NULL;
@@ -44,8 +41,7 @@ static yyjson_val *key_partition(const char *key, const char *connector, yyjson_
     return yyjson_arr_get(root, 1);
 }
 
-void hw_source_offsets_list(const struct hw_source_offsets *offsets, const char *connector, struct hw_buf *out)
-{
+void hw_source_offsets_list(const struct hw_source_offsets *offsets, const char *connector, struct hw_buf *out) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -66,8 +62,7 @@ void hw_source_offsets_list(const struct hw_source_offsets *offsets, const char 
     }
 }
 
-size_t hw_source_offsets_keys(const struct hw_source_offsets *offsets, const char *connector, char ***out_keys)
-{
+size_t hw_source_offsets_keys(const struct hw_source_offsets *offsets, const char *connector, char ***out_keys) {
     size_t at = 0, count = 0;
     const char *key;
     void *value;
@@ -80,8 +75,8 @@ size_t hw_source_offsets_keys(const struct hw_source_offsets *offsets, const cha
     return count;
 }
 
-const char *hw_source_offsets_find(const struct hw_source_offsets *offsets, const char *connector, yyjson_val *partition)
-{
+const char *hw_source_offsets_find(const struct hw_source_offsets *offsets, const char *connector,
+                                   yyjson_val *partition) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -94,8 +89,7 @@ const char *hw_source_offsets_find(const struct hw_source_offsets *offsets, cons
     return NULL;
 }
 
-void hw_source_offsets_done(struct hw_source_offsets *offsets)
-{
+void hw_source_offsets_done(struct hw_source_offsets *offsets) {
     size_t at = 0;
     const char *key;
     void *value;

@@ -3,22 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct hw_prop *find(const struct hw_props *props, const char *key)
-{
+static struct hw_prop *find(const struct hw_props *props, const char *key) {
     for (size_t i = 0; i < props->count; i++)
         if (strcmp(props->items[i].key, key) == 0)
             return &props->items[i];
     return NULL;
 }
 
-const char *hw_props_get(const struct hw_props *props, const char *key)
-{
+const char *hw_props_get(const struct hw_props *props, const char *key) {
     const struct hw_prop *found = find(props, key);
     return found ? found->value : NULL;
 }
 
-void hw_props_set(struct hw_props *props, const char *key, const char *value)
-{
+void hw_props_set(struct hw_props *props, const char *key, const char *value) {
     struct hw_prop *found = find(props, key);
     if (found) {
         char *fresh = hw_xstrdup(value);
@@ -33,8 +30,7 @@ void hw_props_set(struct hw_props *props, const char *key, const char *value)
     props->items[props->count++] = (struct hw_prop){.key = hw_xstrdup(key), .value = hw_xstrdup(value)};
 }
 
-bool hw_props_remove(struct hw_props *props, const char *key)
-{
+bool hw_props_remove(struct hw_props *props, const char *key) {
     struct hw_prop *found = find(props, key);
     if (!found)
         return false;
@@ -46,15 +42,13 @@ bool hw_props_remove(struct hw_props *props, const char *key)
     return true;
 }
 
-void hw_props_copy(struct hw_props *out, const struct hw_props *from)
-{
+void hw_props_copy(struct hw_props *out, const struct hw_props *from) {
     *out = (struct hw_props){0};
     for (size_t i = 0; i < from->count; i++)
         hw_props_set(out, from->items[i].key, from->items[i].value);
 }
 
-bool hw_props_equal(const struct hw_props *a, const struct hw_props *b)
-{
+bool hw_props_equal(const struct hw_props *a, const struct hw_props *b) {
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
@@ -65,8 +59,7 @@ bool hw_props_equal(const struct hw_props *a, const struct hw_props *b)
     return true;
 }
 
-void hw_props_done(struct hw_props *props)
-{
+void hw_props_done(struct hw_props *props) {
     for (size_t i = 0; i < props->count; i++) {
         free(props->items[i].key);
         free(props->items[i].value);
@@ -75,8 +68,7 @@ void hw_props_done(struct hw_props *props)
     *props = (struct hw_props){0};
 }
 
-char *hw_json_scalar_text(yyjson_val *value)
-{
+char *hw_json_scalar_text(yyjson_val *value) {
     if (yyjson_is_str(value))
         return hw_xstrndup(yyjson_get_str(value), yyjson_get_len(value));
     if (!yyjson_is_bool(value) && !yyjson_is_num(value) && !yyjson_is_raw(value))
@@ -87,8 +79,7 @@ char *hw_json_scalar_text(yyjson_val *value)
     return hw_xstrdup(hw_buf_str(&text));
 }
 
-int hw_props_from_json(yyjson_val *object, struct hw_props *out, struct hw_err *err)
-{
+int hw_props_from_json(yyjson_val *object, struct hw_props *out, struct hw_err *err) {
     if (!yyjson_is_obj(object))
         return hw_err_set(err, HW_ERR_DATA, 400, "the configuration must be a JSON object of text values");
     if (yyjson_obj_size(object) > HW_PROPS_MAX)
@@ -104,14 +95,14 @@ int hw_props_from_json(yyjson_val *object, struct hw_props *out, struct hw_err *
             return hw_err_set(err, HW_ERR_DATA, 400, "the value of \"%.100s\" must be a text, not an object or array",
                               yyjson_get_str(key));
         if (strlen(text) != yyjson_get_len(value) && yyjson_is_str(value))
-            return hw_err_set(err, HW_ERR_DATA, 400, "the value of \"%.100s\" holds a NUL character", yyjson_get_str(key));
+            return hw_err_set(err, HW_ERR_DATA, 400, "the value of \"%.100s\" holds a NUL character",
+                              yyjson_get_str(key));
         hw_props_set(out, yyjson_get_str(key), text);
     }
     return 0;
 }
 
-void hw_props_to_json(const struct hw_props *props, struct hw_buf *out)
-{
+void hw_props_to_json(const struct hw_props *props, struct hw_buf *out) {
     hw_buf_add_char(out, '{');
     for (size_t i = 0; i < props->count; i++) {
         if (i)

@@ -14,7 +14,7 @@ struct hw_props {
 const char *hw_props_get(const struct hw_props *props, const char *key); /* NULL when absent */
 void hw_props_set(struct hw_props *props, const char *key, const char *value);
 bool hw_props_remove(struct hw_props *props, const char *key);
-void hw_props_copy(struct hw_props *out, const struct hw_props *from); /* out is overwritten, not freed */
+void hw_props_copy(struct hw_props *out, const struct hw_props *from);   /* out is overwritten, not freed */
 bool hw_props_equal(const struct hw_props *a, const struct hw_props *b); /* order does not matter */
 void hw_props_done(struct hw_props *props);
 /* Scalars become text as Java's REST does it, null members are left out; objects and arrays are refused. */

@@ -1,13 +1,12 @@
-/* The routes, and what changes connectors. Every change is a record of the config topic: it is answered once this worker has read it
- * back, and the control thread then makes it so. */
+/* The routes, and what changes connectors. Every change is a record of the config topic: it is answered once this
+ * worker has read it back, and the control thread then makes it so. */
 #include "connect/rest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static HW_REST_HANDLER(handle_root)
-{
+static HW_REST_HANDLER(handle_root) {
     struct hw_worker *worker = arg;
     struct hw_buf out = {0};
     const char *id = atomic_load(&worker->ready) ? worker->kafka_cluster_id : "";
@@ -17,16 +16,14 @@ static HW_REST_HANDLER(handle_root)
     hw_rest_json(x, 200, &out);
 }
 
-static bool exists(struct hw_worker *worker, const char *name)
-{
+static bool exists(struct hw_worker *worker, const char *name) {
     pthread_mutex_lock(&worker->lock);
     bool found = hw_configs_get(&worker->configs, name) != NULL;
     pthread_mutex_unlock(&worker->lock);
     return found;
 }
 
-static void answer_info(struct hw_worker *worker, struct hw_http_exchange *x, const char *name, int status)
-{
+static void answer_info(struct hw_worker *worker, struct hw_http_exchange *x, const char *name, int status) {
     struct hw_buf out = {0};
     pthread_mutex_lock(&worker->lock);
     const struct hw_connector *connector = hw_configs_get(&worker->configs, name);
@@ -41,16 +38,19 @@ static void answer_info(struct hw_worker *worker, struct hw_http_exchange *x, co
         HW_CLEANUP(hw_buf_done) struct hw_buf location = {0};
         hw_buf_add_str(&location, "/connectors/");
         for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-            hw_buf_printf(&location, (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-                                     strchr("-._~", *c) ? "%c" : "%%%02X", *c);
+            hw_buf_printf(&location,
+                          (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                                  strchr("-._~", *c)
+                              ? "%c"
+                              : "%%%02X",
+                          *c);
         hw_http_set_header(x, "Location", hw_buf_str(&location));
     }
     hw_rest_json(x, status, &out);
 }
 
 /* True when the configuration is fine; else all faults were answered. */
-static bool check(struct hw_worker *worker, struct hw_http_exchange *x, const struct hw_props *props)
-{
+static bool check(struct hw_worker *worker, struct hw_http_exchange *x, const struct hw_props *props) {
     struct hw_err err = {0};
     const struct hw_class *class = NULL;
     const char *class_name = hw_props_get(props, "connector.class");
@@ -72,8 +72,8 @@ static bool check(struct hw_worker *worker, struct hw_http_exchange *x, const st
     return false;
 }
 
-static int write_connector(struct hw_worker *worker, const char *name, const struct hw_props *props, struct hw_err *err)
-{
+static int write_connector(struct hw_worker *worker, const char *name, const struct hw_props *props,
+                           struct hw_err *err) {
     HW_CLEANUP(hw_buf_done) struct hw_buf value = {0};
     hw_configs_write_properties(props, &value);
     return hw_worker_put_config(worker, "connector-", name, hw_buf_str(&value), err);
@@ -81,8 +81,7 @@ static int write_connector(struct hw_worker *worker, const char *name, const str
 
 /* write_lock held. Java writes the initial state first, so that the connector never runs for a moment. */
 static void create(struct hw_worker *worker, struct hw_http_exchange *x, const char *name, const struct hw_props *props,
-                   const char *initial)
-{
+                   const char *initial) {
     struct hw_err err = {0};
     int result = 0;
     if (exists(worker, name)) {
@@ -93,7 +92,8 @@ static void create(struct hw_worker *worker, struct hw_http_exchange *x, const c
         result = hw_worker_put_config(worker, "target-state-", name,
                                       hw_target_value(strcmp(initial, "PAUSED") == 0    ? HW_TARGET_PAUSED
                                                       : strcmp(initial, "STOPPED") == 0 ? HW_TARGET_STOPPED
-                                                                                        : HW_TARGET_STARTED), &err);
+                                                                                        : HW_TARGET_STARTED),
+                                      &err);
     if (result == 0)
         result = write_connector(worker, name, props, &err);
     if (result < 0)
@@ -102,8 +102,7 @@ static void create(struct hw_worker *worker, struct hw_http_exchange *x, const c
         answer_info(worker, x, name, 201);
 }
 
-static HW_REST_HANDLER(handle_create)
-{
+static HW_REST_HANDLER(handle_create) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -125,7 +124,8 @@ static HW_REST_HANDLER(handle_create)
     }
     if (!name)
         name = hw_props_get(&props, "name");
-    const char *fault = name ? hw_connector_name_fault(name) : "the body must be {\"name\":\"…\",\"config\":{…}}: name is missing";
+    const char *fault =
+        name ? hw_connector_name_fault(name) : "the body must be {\"name\":\"…\",\"config\":{…}}: name is missing";
     if (fault) {
         hw_rest_error_text(x, 400, fault);
         return;
@@ -133,10 +133,13 @@ static HW_REST_HANDLER(handle_create)
     HW_CLEANUP(hw_freep) char *own_name = hw_xstrdup(name);
     const char *named = hw_props_get(&props, "name");
     if (named && strcmp(named, own_name) != 0) {
-        hw_rest_error(x, 400, "Connector name configuration (%.200s) doesn't match connector name in the request (%.200s)", named, own_name);
+        hw_rest_error(x, 400,
+                      "Connector name configuration (%.200s) doesn't match connector name in the request (%.200s)",
+                      named, own_name);
         return;
     }
-    if (initial && strcmp(initial, "RUNNING") != 0 && strcmp(initial, "PAUSED") != 0 && strcmp(initial, "STOPPED") != 0) {
+    if (initial && strcmp(initial, "RUNNING") != 0 && strcmp(initial, "PAUSED") != 0 &&
+        strcmp(initial, "STOPPED") != 0) {
         hw_rest_error(x, 400, "initial_state must be RUNNING, PAUSED or STOPPED");
         return;
     }
@@ -153,8 +156,7 @@ static HW_REST_HANDLER(handle_create)
     hw_worker_wake(worker);
 }
 
-static void replace(struct hw_worker *worker, struct hw_http_exchange *x, const char *name, struct hw_props *props)
-{
+static void replace(struct hw_worker *worker, struct hw_http_exchange *x, const char *name, struct hw_props *props) {
     const char *named = hw_props_get(props, "name");
     const char *fault = hw_connector_name_fault(name);
     struct hw_err err = {0};
@@ -163,7 +165,8 @@ static void replace(struct hw_worker *worker, struct hw_http_exchange *x, const 
         return;
     }
     if (named && strcmp(named, name) != 0) {
-        hw_rest_error(x, 400, "Connector name configuration (%.200s) doesn't match connector name in the URL (%.200s)", named, name);
+        hw_rest_error(x, 400, "Connector name configuration (%.200s) doesn't match connector name in the URL (%.200s)",
+                      named, name);
         return;
     }
     hw_props_set(props, "name", name);
@@ -180,8 +183,7 @@ static void replace(struct hw_worker *worker, struct hw_http_exchange *x, const 
     hw_worker_wake(worker);
 }
 
-static HW_REST_HANDLER(handle_put_config)
-{
+static HW_REST_HANDLER(handle_put_config) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -198,8 +200,7 @@ static HW_REST_HANDLER(handle_put_config)
 }
 
 /* A null removes the key. */
-static HW_REST_HANDLER(handle_patch_config)
-{
+static HW_REST_HANDLER(handle_patch_config) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -233,8 +234,7 @@ static HW_REST_HANDLER(handle_patch_config)
     replace(worker, x, name, &props);
 }
 
-static HW_REST_HANDLER(handle_delete)
-{
+static HW_REST_HANDLER(handle_delete) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -252,8 +252,7 @@ static HW_REST_HANDLER(handle_delete)
     hw_worker_wake(worker);
 }
 
-static void set_target(struct hw_worker *worker, struct hw_http_exchange *x, enum hw_target target, int status)
-{
+static void set_target(struct hw_worker *worker, struct hw_http_exchange *x, enum hw_target target, int status) {
     if (!hw_rest_ready(worker, x))
         return;
     const char *name = hw_http_param(x, "c");
@@ -276,23 +275,19 @@ static void set_target(struct hw_worker *worker, struct hw_http_exchange *x, enu
     hw_worker_wake(worker);
 }
 
-static HW_REST_HANDLER(handle_pause)
-{
+static HW_REST_HANDLER(handle_pause) {
     set_target(arg, x, HW_TARGET_PAUSED, 202);
 }
 
-static HW_REST_HANDLER(handle_resume)
-{
+static HW_REST_HANDLER(handle_resume) {
     set_target(arg, x, HW_TARGET_STARTED, 202);
 }
 
-static HW_REST_HANDLER(handle_stop)
-{
+static HW_REST_HANDLER(handle_stop) {
     set_target(arg, x, HW_TARGET_STOPPED, 204);
 }
 
-static HW_REST_HANDLER(handle_restart)
-{
+static HW_REST_HANDLER(handle_restart) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -332,8 +327,7 @@ static HW_REST_HANDLER(handle_restart)
         hw_rest_not_found(x, name);
 }
 
-static HW_REST_HANDLER(handle_restart_task)
-{
+static HW_REST_HANDLER(handle_restart_task) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -360,20 +354,19 @@ static HW_REST_HANDLER(handle_restart_task)
 }
 
 /* The worker has one level, set at its start. */
-static HW_REST_HANDLER(handle_loggers)
-{
+static HW_REST_HANDLER(handle_loggers) {
     struct hw_buf out = {0};
     const char *logger = hw_http_param(x, "l");
     if (logger && strcmp(logger, "root") != 0) {
         hw_rest_error(x, 404, "Logger %.200s not found: this worker has root only", logger);
         return;
     }
-    hw_buf_add_str(&out, logger ? "{\"level\":\"INFO\",\"last_modified\":null}" : "{\"root\":{\"level\":\"INFO\",\"last_modified\":null}}");
+    hw_buf_add_str(&out, logger ? "{\"level\":\"INFO\",\"last_modified\":null}"
+                                : "{\"root\":{\"level\":\"INFO\",\"last_modified\":null}}");
     hw_rest_json(x, 200, &out);
 }
 
-static HW_REST_HANDLER(handle_set_logger)
-{
+static HW_REST_HANDLER(handle_set_logger) {
     hw_rest_error(x, 400, "log levels cannot be changed at run time: start the worker with common.log.level");
 }
 

@@ -1,4 +1,5 @@
-/* Inside the REST API. Handlers that change something run on the HTTP pool (HW_HTTP_BLOCKING), the others on the loop. */
+/* Inside the REST API. Handlers that change something run on the HTTP pool (HW_HTTP_BLOCKING), the others on the loop.
+ */
 #pragma once
 #include "connect/framework.h"
 #include "connect/worker.h"

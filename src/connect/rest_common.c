@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void hw_rest_error_text(struct hw_http_exchange *x, int status, const char *message)
-{
+void hw_rest_error_text(struct hw_http_exchange *x, int status, const char *message) {
     struct hw_buf body = {0};
     hw_buf_printf(&body, "{\"error_code\":%d,\"message\":", status);
     hw_buf_add_json_str(&body, message, strlen(message));
@@ -13,8 +12,7 @@ void hw_rest_error_text(struct hw_http_exchange *x, int status, const char *mess
     hw_rest_json(x, status, &body);
 }
 
-void hw_rest_error(struct hw_http_exchange *x, int status, const char *format, ...)
-{
+void hw_rest_error(struct hw_http_exchange *x, int status, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -23,18 +21,15 @@ void hw_rest_error(struct hw_http_exchange *x, int status, const char *format, .
     hw_rest_error_text(x, status, text);
 }
 
-void hw_rest_json(struct hw_http_exchange *x, int status, struct hw_buf *body)
-{
+void hw_rest_json(struct hw_http_exchange *x, int status, struct hw_buf *body) {
     hw_http_reply_buf(x, status, "application/json", body);
 }
 
-void hw_rest_empty(struct hw_http_exchange *x, int status)
-{
+void hw_rest_empty(struct hw_http_exchange *x, int status) {
     hw_http_reply(x, status, NULL, NULL, 0);
 }
 
-bool hw_rest_ready(struct hw_worker *worker, struct hw_http_exchange *x)
-{
+bool hw_rest_ready(struct hw_worker *worker, struct hw_http_exchange *x) {
     if (atomic_load(&worker->ready) && !atomic_load(&worker->stopping))
         return true;
     hw_http_set_header(x, "Retry-After", "1");
@@ -43,8 +38,7 @@ bool hw_rest_ready(struct hw_worker *worker, struct hw_http_exchange *x)
     return false;
 }
 
-yyjson_doc *hw_rest_body(struct hw_http_exchange *x)
-{
+yyjson_doc *hw_rest_body(struct hw_http_exchange *x) {
     struct hw_slice body = hw_http_body(x);
     yyjson_doc *doc = NULL;
     struct hw_err err = {0};
@@ -63,18 +57,15 @@ yyjson_doc *hw_rest_body(struct hw_http_exchange *x)
     return NULL;
 }
 
-void hw_rest_not_found(struct hw_http_exchange *x, const char *connector)
-{
+void hw_rest_not_found(struct hw_http_exchange *x, const char *connector) {
     hw_rest_error(x, 404, "Connector %.250s not found", connector);
 }
 
-void hw_rest_write_failed(struct hw_http_exchange *x, const struct hw_err *err)
-{
+void hw_rest_write_failed(struct hw_http_exchange *x, const struct hw_err *err) {
     hw_rest_error(x, err->kind == HW_ERR_RETRY ? 503 : 500, "the change could not be written to Kafka: %s", err->text);
 }
 
-bool hw_rest_flag(const struct hw_http_exchange *x, const char *name, bool otherwise)
-{
+bool hw_rest_flag(const struct hw_http_exchange *x, const char *name, bool otherwise) {
     const char *value = hw_http_query(x, name);
     return value ? strcmp(value, "true") == 0 : otherwise;
 }

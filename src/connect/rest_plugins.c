@@ -11,28 +11,27 @@ static const struct {
     {"org.apache.kafka.connect.storage.StringConverter", "converter"},
 };
 
-HW_REST_HANDLER(hw_rest_plugins)
-{
+HW_REST_HANDLER(hw_rest_plugins) {
     struct hw_worker *worker = arg;
     struct hw_buf out = {0};
     hw_buf_add_char(&out, '[');
     for (size_t i = 0; i < worker->classes.count; i++) {
         const struct hw_class *class = &worker->classes.items[i];
-        hw_buf_printf(&out, "%s{\"class\":\"%s\",\"type\":\"%s\",\"version\":\"%s\",\"highway\":{\"name\":\"%s\",\"doc\":", i ? "," : "",
-                      class->name, hw_class_type(class), class->version, class->short_name);
+        hw_buf_printf(&out,
+                      "%s{\"class\":\"%s\",\"type\":\"%s\",\"version\":\"%s\",\"highway\":{\"name\":\"%s\",\"doc\":",
+                      i ? "," : "", class->name, hw_class_type(class), class->version, class->short_name);
         hw_buf_add_json_str(&out, class->doc ? class->doc : "", class->doc ? strlen(class->doc) : 0);
         hw_buf_add_str(&out, "}}");
     }
     if (!hw_rest_flag(x, "connectorsOnly", true))
         for (size_t i = 0; i < HW_ARRAY_SIZE(converters); i++)
-            hw_buf_printf(&out, "%s{\"class\":\"%s\",\"type\":\"%s\"}", i || worker->classes.count ? "," : "", converters[i].class,
-                          converters[i].type);
+            hw_buf_printf(&out, "%s{\"class\":\"%s\",\"type\":\"%s\"}", i || worker->classes.count ? "," : "",
+                          converters[i].class, converters[i].type);
     hw_buf_add_char(&out, ']');
     hw_rest_json(x, 200, &out);
 }
 
-HW_REST_HANDLER(hw_rest_plugin_config)
-{
+HW_REST_HANDLER(hw_rest_plugin_config) {
     struct hw_worker *worker = arg;
     const struct hw_class *class;
     struct hw_err err = {0};
@@ -45,8 +44,7 @@ HW_REST_HANDLER(hw_rest_plugin_config)
     hw_rest_json(x, 200, &out);
 }
 
-HW_REST_HANDLER(hw_rest_validate)
-{
+HW_REST_HANDLER(hw_rest_validate) {
     struct hw_worker *worker = arg;
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = hw_rest_body(x);
     if (!doc)

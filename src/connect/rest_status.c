@@ -4,25 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_str(struct hw_buf *out, const char *text)
-{
+static void add_str(struct hw_buf *out, const char *text) {
     hw_buf_add_json_str(out, text, strlen(text));
 }
 
-static const char *type_of(struct hw_worker *worker, const struct hw_connector *connector)
-{
+static const char *type_of(struct hw_worker *worker, const struct hw_connector *connector) {
     const struct hw_run *run = hw_map_get(&worker->runs, connector->name);
     if (run && run->class)
         return hw_class_type(run->class);
     const struct hw_class *class = NULL; /* not looked at by the control thread yet */
     struct hw_err ignored = {0};
     const char *name = hw_props_get(&connector->config, "connector.class");
-    return name && hw_classes_find(&worker->classes, name, &connector->config, &class, &ignored) == 0 ? hw_class_type(class)
-                                                                                                      : "unknown";
+    return name && hw_classes_find(&worker->classes, name, &connector->config, &class, &ignored) == 0
+               ? hw_class_type(class)
+               : "unknown";
 }
 
-void hw_rest_write_info(struct hw_worker *worker, const struct hw_connector *connector, struct hw_buf *out)
-{
+void hw_rest_write_info(struct hw_worker *worker, const struct hw_connector *connector, struct hw_buf *out) {
     hw_buf_add_str(out, "{\"name\":");
     add_str(out, connector->name);
     hw_buf_add_str(out, ",\"config\":");
@@ -36,8 +34,7 @@ void hw_rest_write_info(struct hw_worker *worker, const struct hw_connector *con
     hw_buf_printf(out, "],\"type\":\"%s\"}", type_of(worker, connector));
 }
 
-static void add_time(struct hw_buf *out, const char *key, long long ms)
-{
+static void add_time(struct hw_buf *out, const char *key, long long ms) {
     char text[28];
     if (ms <= 0) {
         hw_buf_printf(out, ",\"%s\":null", key);
@@ -47,8 +44,7 @@ static void add_time(struct hw_buf *out, const char *key, long long ms)
     hw_buf_printf(out, ",\"%s\":\"%s\"", key, text);
 }
 
-static void add_lag(struct hw_buf *out, long long lag)
-{
+static void add_lag(struct hw_buf *out, long long lag) {
     if (lag < 0)
         hw_buf_add_str(out, ",\"lag_records\":null");
     else
@@ -56,13 +52,14 @@ static void add_lag(struct hw_buf *out, long long lag)
 }
 
 /* Ours, under a name of its own, because clients know Connect's fields by heart. */
-static void add_progress(struct hw_buf *out, const struct hw_slot *slot)
-{
+static void add_progress(struct hw_buf *out, const struct hw_slot *slot) {
     struct hw_task_counters *c = (struct hw_task_counters *)&slot->counters; /* atomics, not changed */
-    hw_buf_printf(out, ",\"highway\":{\"records\":%lld,\"records_read\":%lld,\"bytes\":%lld,\"dead_letters\":%lld,\"skipped\":%lld,"
-                       "\"retries\":%lld,\"restarts\":%lld",
-                  atomic_load(&c->records_put), atomic_load(&c->records_read), atomic_load(&c->bytes), atomic_load(&c->dead_letters),
-                  atomic_load(&c->skipped), atomic_load(&c->retries), atomic_load(&c->restarts));
+    hw_buf_printf(
+        out,
+        ",\"highway\":{\"records\":%lld,\"records_read\":%lld,\"bytes\":%lld,\"dead_letters\":%lld,\"skipped\":%lld,"
+        "\"retries\":%lld,\"restarts\":%lld",
+        atomic_load(&c->records_put), atomic_load(&c->records_read), atomic_load(&c->bytes),
+        atomic_load(&c->dead_letters), atomic_load(&c->skipped), atomic_load(&c->retries), atomic_load(&c->restarts));
     add_time(out, "last_record_at", atomic_load(&c->last_record_at_ms));
     add_time(out, "last_progress_at", atomic_load(&c->last_progress_at_ms));
     add_time(out, "last_flush_at", atomic_load(&c->last_flush_at_ms));
@@ -79,8 +76,7 @@ static void add_progress(struct hw_buf *out, const struct hw_slot *slot)
 }
 
 static void add_state(struct hw_worker *worker, struct hw_buf *out, enum hw_task_state state, const char *trace,
-                      const struct hw_class *class)
-{
+                      const struct hw_class *class) {
     hw_buf_printf(out, "\"state\":\"%s\",\"worker_id\":", hw_task_state_name(state));
     add_str(out, worker->worker_id);
     if (trace && *trace) {
@@ -94,8 +90,7 @@ static void add_state(struct hw_worker *worker, struct hw_buf *out, enum hw_task
         hw_buf_add_str(out, "null");
 }
 
-void hw_rest_write_task(struct hw_worker *worker, const struct hw_slot *slot, struct hw_buf *out)
-{
+void hw_rest_write_task(struct hw_worker *worker, const struct hw_slot *slot, struct hw_buf *out) {
     hw_buf_printf(out, "{\"id\":%d,", slot->id);
     add_state(worker, out, slot->state, slot->trace, slot->class);
     if (slot->next_restart_at_ms)
@@ -108,8 +103,7 @@ struct totals {
     long long records, read, lag, dead_letters, last_record, last_progress, last_flush, last_commit;
 };
 
-static struct totals add_up(const struct hw_run *run)
-{
+static struct totals add_up(const struct hw_run *run) {
     struct totals totals = {0};
     for (int i = 0; i < run->slot_count; i++) {
         struct hw_task_counters *c = &run->slots[i]->counters;
@@ -126,8 +120,7 @@ static struct totals add_up(const struct hw_run *run)
     return totals;
 }
 
-void hw_rest_write_status(struct hw_worker *worker, const struct hw_connector *connector, struct hw_buf *out)
-{
+void hw_rest_write_status(struct hw_worker *worker, const struct hw_connector *connector, struct hw_buf *out) {
     const struct hw_run *run = hw_map_get(&worker->runs, connector->name);
     hw_buf_add_str(out, "{\"name\":");
     add_str(out, connector->name);
@@ -142,8 +135,8 @@ void hw_rest_write_status(struct hw_worker *worker, const struct hw_connector *c
     hw_buf_printf(out, "],\"type\":\"%s\"", type_of(worker, connector));
     if (run) {
         struct totals totals = add_up(run);
-        hw_buf_printf(out, ",\"highway\":{\"records\":%lld,\"records_read\":%lld,\"dead_letters\":%lld", totals.records, totals.read,
-                      totals.dead_letters);
+        hw_buf_printf(out, ",\"highway\":{\"records\":%lld,\"records_read\":%lld,\"dead_letters\":%lld", totals.records,
+                      totals.read, totals.dead_letters);
         add_lag(out, run->class && run->class->sink && run->slot_count > 0 ? totals.lag : -1);
         add_time(out, "last_record_at", totals.last_record);
         add_time(out, "last_progress_at", totals.last_progress);
@@ -155,8 +148,7 @@ void hw_rest_write_status(struct hw_worker *worker, const struct hw_connector *c
 }
 
 /* ?expand=status&expand=info: either word gives both, clients take what they asked for. */
-HW_REST_HANDLER(hw_rest_list)
-{
+HW_REST_HANDLER(hw_rest_list) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -191,8 +183,7 @@ HW_REST_HANDLER(hw_rest_list)
 
 enum shape { INFO, CONFIG, STATUS, TASKS };
 
-static void write_tasks(const struct hw_connector *connector, struct hw_buf *out)
-{
+static void write_tasks(const struct hw_connector *connector, struct hw_buf *out) {
     hw_buf_add_char(out, '[');
     for (int i = 0; i < connector->task_count; i++) {
         hw_buf_add_str(out, i ? ",{\"id\":{\"connector\":" : "{\"id\":{\"connector\":");
@@ -204,8 +195,7 @@ static void write_tasks(const struct hw_connector *connector, struct hw_buf *out
     hw_buf_add_char(out, ']');
 }
 
-static void answer(struct hw_worker *worker, struct hw_http_exchange *x, enum shape shape)
-{
+static void answer(struct hw_worker *worker, struct hw_http_exchange *x, enum shape shape) {
     if (!hw_rest_ready(worker, x))
         return;
     const char *name = hw_http_param(x, "c");
@@ -229,28 +219,23 @@ static void answer(struct hw_worker *worker, struct hw_http_exchange *x, enum sh
         hw_rest_not_found(x, name);
 }
 
-HW_REST_HANDLER(hw_rest_get)
-{
+HW_REST_HANDLER(hw_rest_get) {
     answer(arg, x, INFO);
 }
 
-HW_REST_HANDLER(hw_rest_get_config)
-{
+HW_REST_HANDLER(hw_rest_get_config) {
     answer(arg, x, CONFIG);
 }
 
-HW_REST_HANDLER(hw_rest_status)
-{
+HW_REST_HANDLER(hw_rest_status) {
     answer(arg, x, STATUS);
 }
 
-HW_REST_HANDLER(hw_rest_tasks)
-{
+HW_REST_HANDLER(hw_rest_tasks) {
     answer(arg, x, TASKS);
 }
 
-HW_REST_HANDLER(hw_rest_task_status)
-{
+HW_REST_HANDLER(hw_rest_task_status) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -270,8 +255,7 @@ HW_REST_HANDLER(hw_rest_task_status)
         hw_rest_error(x, 404, "No status found for task %.250s-%.20s", name, task);
 }
 
-HW_REST_HANDLER(hw_rest_topics)
-{
+HW_REST_HANDLER(hw_rest_topics) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -292,8 +276,7 @@ HW_REST_HANDLER(hw_rest_topics)
     hw_rest_json(x, 200, &out);
 }
 
-HW_REST_HANDLER(hw_rest_reset_topics)
-{
+HW_REST_HANDLER(hw_rest_reset_topics) {
     struct hw_worker *worker = arg;
     if (!hw_rest_ready(worker, x))
         return;
@@ -301,8 +284,7 @@ HW_REST_HANDLER(hw_rest_reset_topics)
     hw_rest_empty(x, 202);
 }
 
-void hw_rest_metrics(struct hw_buf *out, void *arg)
-{
+void hw_rest_metrics(struct hw_buf *out, void *arg) {
     struct hw_worker *worker = arg;
     size_t at = 0;
     const char *name;
@@ -319,20 +301,24 @@ void hw_rest_metrics(struct hw_buf *out, void *arg)
             struct hw_slot *slot = run->slots[i];
             if (strpbrk(name, "\"\\\n"))
                 continue; /* no connector of ours has such a name */
-            hw_buf_printf(&states, "kafka_connect_connector_task_status{connector=\"%s\",task=\"%d\",status=\"%s\"} 1\n", name, i,
-                          hw_task_state_name(slot->state));
+            hw_buf_printf(&states,
+                          "kafka_connect_connector_task_status{connector=\"%s\",task=\"%d\",status=\"%s\"} 1\n", name,
+                          i, hw_task_state_name(slot->state));
             hw_buf_printf(&sent, "kafka_connect_%s_task_%s_total{connector=\"%s\",task=\"%d\"} %lld\n",
                           slot->class && slot->class->source ? "source" : "sink",
                           slot->class && slot->class->source ? "source_record_write" : "sink_record_send", name, i,
                           atomic_load(&slot->counters.records_put));
             long long records = atomic_load(&slot->counters.lag_records);
             if (slot->class && slot->class->sink && records >= 0)
-                hw_buf_printf(&lag, "highway_connect_task_lag_records{connector=\"%s\",task=\"%d\"} %lld\n", name, i, records);
+                hw_buf_printf(&lag, "highway_connect_task_lag_records{connector=\"%s\",task=\"%d\"} %lld\n", name, i,
+                              records);
         }
     }
     pthread_mutex_unlock(&worker->lock);
-    hw_buf_printf(out, "# TYPE kafka_connect_worker_connector_count gauge\nkafka_connect_worker_connector_count %lld\n"
-                       "# TYPE kafka_connect_worker_task_count gauge\nkafka_connect_worker_task_count %lld\n", connectors, tasks);
+    hw_buf_printf(out,
+                  "# TYPE kafka_connect_worker_connector_count gauge\nkafka_connect_worker_connector_count %lld\n"
+                  "# TYPE kafka_connect_worker_task_count gauge\nkafka_connect_worker_task_count %lld\n",
+                  connectors, tasks);
     struct hw_buf *parts[] = {&states, &sent, &lag};
     for (size_t i = 0; i < HW_ARRAY_SIZE(parts); i++)
         hw_buf_add(out, parts[i]->data, parts[i]->size);

@@ -2,7 +2,8 @@
  *
  *   read ─▶ put (retries, bisecting) ─▶ flush says what is durable ─▶ commit ─▶ …
  *
- * Memory: one batch at a time; librdkafka fetches ahead up to queued.max.messages.kbytes and waits there while the sink is slow. */
+ * Memory: one batch at a time; librdkafka fetches ahead up to queued.max.messages.kbytes and waits there while the sink
+ * is slow. */
 #include "connect/sink.h"
 #include "base/diag.h"
 
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_RECORDS 5000
-#define POLL_MS 100
+#define BATCH_RECORDS  5000
+#define POLL_MS        100
 #define FLUSH_EVERY_MS 500
 
 struct reader {
@@ -21,15 +22,13 @@ struct reader {
     size_t capacity, header_count, header_capacity;
 };
 
-static void reader_done(struct reader *reader)
-{
+static void reader_done(struct reader *reader) {
     free(reader->messages);
     free(reader->records);
     free(reader->headers);
 }
 
-static void add_headers(struct reader *reader, const rd_kafka_message_t *message, struct hw_record *record)
-{
+static void add_headers(struct reader *reader, const rd_kafka_message_t *message, struct hw_record *record) {
     rd_kafka_headers_t *headers;
     if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
@@ -46,8 +45,7 @@ static void add_headers(struct reader *reader, const rd_kafka_message_t *message
     }
 }
 
-static void take_error(struct hw_sink_task *task, const rd_kafka_message_t *message)
-{
+static void take_error(struct hw_sink_task *task, const rd_kafka_message_t *message) {
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         return;
@@ -61,8 +59,8 @@ static void take_error(struct hw_sink_task *task, const rd_kafka_message_t *mess
     }
 }
 
-static void add_record(struct hw_sink_task *task, struct reader *reader, const rd_kafka_message_t *message, size_t *count)
-{
+static void add_record(struct hw_sink_task *task, struct reader *reader, const rd_kafka_message_t *message,
+                       size_t *count) {
     rd_kafka_timestamp_type_t type;
     struct hw_record *record = &reader->records[(*count)++];
     *record = (struct hw_record){
@@ -80,8 +78,7 @@ static void add_record(struct hw_sink_task *task, struct reader *reader, const r
     }
 }
 
-static void count_batch(struct hw_slot *slot, const struct hw_batch *batch)
-{
+static void count_batch(struct hw_slot *slot, const struct hw_batch *batch) {
     long long bytes = 0;
     for (size_t i = 0; i < batch->count; i++)
         bytes += (long long)(batch->records[i].key.size + batch->records[i].value.size);
@@ -90,10 +87,9 @@ static void count_batch(struct hw_slot *slot, const struct hw_batch *batch)
     atomic_store(&slot->counters.last_record_at_ms, hw_now_ms());
 }
 
-/* Waits for a first record, then takes what is there. A rebalance between the two makes the first void: its partition was given
- * up, or starts again from its committed offset. */
-static size_t read_messages(struct hw_sink_task *task, struct reader *reader)
-{
+/* Waits for a first record, then takes what is there. A rebalance between the two makes the first void: its partition
+ * was given up, or starts again from its committed offset. */
+static size_t read_messages(struct hw_sink_task *task, struct reader *reader) {
     ssize_t first = rd_kafka_consume_batch_queue(task->queue, POLL_MS, reader->messages, 1);
     if (first < 1)
         return 0;
@@ -109,7 +105,8 @@ static size_t read_messages(struct hw_sink_task *task, struct reader *reader)
     struct hw_err err = {0};
     rd_kafka_topic_partition_list_t *owned = NULL;
     if (count > 1 && rd_kafka_assignment(task->consumer, &owned) == RD_KAFKA_RESP_ERR_NO_ERROR && owned->cnt > 0)
-        hw_err_set(&err, HW_ERR_RETRY, 0, "partitions changed while a batch was read: the task starts over from its offsets");
+        hw_err_set(&err, HW_ERR_RETRY, 0,
+                   "partitions changed while a batch was read: the task starts over from its offsets");
     if (owned)
         rd_kafka_topic_partition_list_destroy(owned);
     task->assign_fault = err;
@@ -117,8 +114,7 @@ static size_t read_messages(struct hw_sink_task *task, struct reader *reader)
 }
 
 /* One round. The reader's arrays are used again each time. */
-static int step(struct hw_sink_task *task, struct reader *reader, struct hw_err *err)
-{
+static int step(struct hw_sink_task *task, struct reader *reader, struct hw_err *err) {
     size_t message_count = read_messages(task, reader), count = 0;
     if (task->assign_fault.kind != HW_ERR_NONE) {
         *err = task->assign_fault;
@@ -148,8 +144,7 @@ static int step(struct hw_sink_task *task, struct reader *reader, struct hw_err 
 }
 
 /* Flush with retries; the sink keeps what it holds meanwhile and no further records are taken. */
-static int flush_with_retries(struct hw_sink_task *task, struct hw_err *err)
-{
+static int flush_with_retries(struct hw_sink_task *task, struct hw_err *err) {
     struct hw_backoff backoff = hw_backoff_begin(task->checked->framework);
     bool retried = false;
     while (hw_sink_flush(task, false, false, err) < 0) {
@@ -173,8 +168,7 @@ static int flush_with_retries(struct hw_sink_task *task, struct hw_err *err)
     return 0;
 }
 
-static int loop(struct hw_sink_task *task, struct reader *reader, struct hw_err *err)
-{
+static int loop(struct hw_sink_task *task, struct reader *reader, struct hw_err *err) {
     while (!hw_slot_stopping(task->slot)) {
         HW_TRY(step(task, reader, err));
         hw_sink_commits_serve(task);
@@ -188,16 +182,14 @@ static int loop(struct hw_sink_task *task, struct reader *reader, struct hw_err 
 }
 
 /* The records before a poison one are good: make them durable, so that the task stands exactly at the fault. */
-static void flush_at_end(struct hw_sink_task *task)
-{
+static void flush_at_end(struct hw_sink_task *task) {
     struct hw_err err = {0};
     if (hw_sink_flush(task, true, true, &err) < 0)
         hw_warn("not flushed at the end; those records will be read again", hw_kv_s("connector", task->slot->connector),
                 hw_kv_i("task", task->slot->id), hw_kv_s("why", err.text));
 }
 
-int hw_sink_task_run(struct hw_slot *slot, const struct hw_checked *checked, struct hw_err *err)
-{
+int hw_sink_task_run(struct hw_slot *slot, const struct hw_checked *checked, struct hw_err *err) {
     struct hw_sink_task *task = hw_xcalloc(1, sizeof(*task));
     task->slot = slot;
     task->ops = slot->class->sink;

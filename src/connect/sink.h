@@ -6,8 +6,9 @@
 /* Positions of one owned partition: next offsets, -1 = none yet.
  *   I1  processed covers records that were put or set aside (dead letter acknowledged), in order, without gaps.
  *   I2  put is the end of what the sink holds or has made durable; durable is what the sink said.
- *   I3  committed follows durable; only when nothing put is outstanding (put ≤ durable) may it follow processed, which then
- *       ends with records that were set aside. So an offset is never committed before the sink has everything below it. */
+ *   I3  committed follows durable; only when nothing put is outstanding (put ≤ durable) may it follow processed, which
+ * then ends with records that were set aside. So an offset is never committed before the sink has everything below it.
+ */
 struct hw_sink_partition {
     char topic[250];
     int32_t partition;
@@ -25,7 +26,7 @@ struct hw_sink_task {
     rd_kafka_queue_t *queue, *commits;
     struct hw_sink_partition *partitions;
     size_t partition_count, last_partition;
-    uint64_t assignments;      /* grows with each change: a batch taken before is void */
+    uint64_t assignments;       /* grows with each change: a batch taken before is void */
     struct hw_err assign_fault; /* kind NONE = fine */
     bool closing;
     bool commit_unanswered;

@@ -6,25 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t hw_sink_partition_committable(const struct hw_sink_partition *partition)
-{
-    int64_t end = partition->put <= partition->durable ? HW_MAX(partition->processed, partition->durable) : partition->durable;
+int64_t hw_sink_partition_committable(const struct hw_sink_partition *partition) {
+    int64_t end =
+        partition->put <= partition->durable ? HW_MAX(partition->processed, partition->durable) : partition->durable;
     return end > partition->committed ? end : -1;
 }
 
-char *hw_sink_instance_id(const char *worker_group, const char *connector, int task)
-{
+char *hw_sink_instance_id(const char *worker_group, const char *connector, int task) {
     /* Different names must stay different after replacing what the broker does not allow: hence the hash. */
-    char *id = hw_xasprintf("%.80s.%.120s.%08x.%d", worker_group, connector, hw_crc32c(connector, strlen(connector)), task);
+    char *id =
+        hw_xasprintf("%.80s.%.120s.%08x.%d", worker_group, connector, hw_crc32c(connector, strlen(connector)), task);
     for (char *c = id; *c; c++)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("._-", *c)))
             *c = '_';
     return id;
 }
 
-struct hw_sink_partition *hw_sink_partition_find(struct hw_sink_task *task, const char *topic, int32_t partition)
-{
-    for (size_t i = 0; i < task->partition_count; i++) { /* records of one partition come in runs: begin at the last hit */
+struct hw_sink_partition *hw_sink_partition_find(struct hw_sink_task *task, const char *topic, int32_t partition) {
+    for (size_t i = 0; i < task->partition_count;
+         i++) { /* records of one partition come in runs: begin at the last hit */
         size_t at = (task->last_partition + i) % task->partition_count;
         struct hw_sink_partition *candidate = &task->partitions[at];
         if (candidate->partition == partition && strcmp(candidate->topic, topic) == 0) {
@@ -35,15 +35,13 @@ struct hw_sink_partition *hw_sink_partition_find(struct hw_sink_task *task, cons
     return NULL;
 }
 
-static void partitions_clear(struct hw_sink_task *task)
-{
+static void partitions_clear(struct hw_sink_task *task) {
     free(task->partitions);
     task->partitions = NULL;
     task->partition_count = task->last_partition = 0;
 }
 
-static void partitions_set(struct hw_sink_task *task, const rd_kafka_topic_partition_list_t *list)
-{
+static void partitions_set(struct hw_sink_task *task, const rd_kafka_topic_partition_list_t *list) {
     partitions_clear(task);
     task->partitions = hw_xcalloc((size_t)list->cnt + 1, sizeof(*task->partitions));
     for (int i = 0; i < list->cnt; i++) {
@@ -55,8 +53,7 @@ static void partitions_set(struct hw_sink_task *task, const rd_kafka_topic_parti
 }
 
 /* Where to begin: the sink's own truth, else the group's offset, else auto.offset.reset. */
-static int set_start(struct hw_sink_task *task, rd_kafka_topic_partition_list_t *list, struct hw_err *err)
-{
+static int set_start(struct hw_sink_task *task, rd_kafka_topic_partition_list_t *list, struct hw_err *err) {
     struct hw_offsets seek = {0};
     if (task->ops->assign) {
         struct hw_topic_offset *owned = hw_xcalloc((size_t)list->cnt + 1, sizeof(*owned));
@@ -72,8 +69,10 @@ static int set_start(struct hw_sink_task *task, rd_kafka_topic_partition_list_t 
             return hw_err_prefix(err, "taking over partitions");
         }
     }
-    /* Known positions make the lag right from the beginning. Not reaching the coordinator is no harm: rd_kafka_assign asks again. */
-    rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_committed(task->consumer, list, 5000) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    /* Known positions make the lag right from the beginning. Not reaching the coordinator is no harm: rd_kafka_assign
+     * asks again. */
+    rd_kafka_resp_err_t code =
+        list->cnt > 0 ? rd_kafka_committed(task->consumer, list, 5000) : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < list->cnt; i++) {
         rd_kafka_topic_partition_t *elem = &list->elems[i];
         struct hw_sink_partition *partition = hw_sink_partition_find(task, elem->topic, elem->partition);
@@ -94,8 +93,7 @@ static int set_start(struct hw_sink_task *task, rd_kafka_topic_partition_list_t 
     return 0;
 }
 
-static void on_assign(struct hw_sink_task *task, rd_kafka_topic_partition_list_t *list)
-{
+static void on_assign(struct hw_sink_task *task, rd_kafka_topic_partition_list_t *list) {
     struct hw_err err = {0};
     partitions_set(task, list);
     if (set_start(task, list, &err) < 0) {
@@ -109,8 +107,7 @@ static void on_assign(struct hw_sink_task *task, rd_kafka_topic_partition_list_t
     hw_slot_set_detail(task->slot, "%s", "");
 }
 
-static void on_revoke(struct hw_sink_task *task)
-{
+static void on_revoke(struct hw_sink_task *task) {
     struct hw_err err = {0};
     if (!task->closing && !rd_kafka_assignment_lost(task->consumer) && hw_sink_flush(task, true, true, &err) < 0)
         hw_warn("not flushed before partitions were given up; their records will be read again",
@@ -123,8 +120,8 @@ static void on_revoke(struct hw_sink_task *task)
     rd_kafka_assign(task->consumer, NULL);
 }
 
-static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
+static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                         void *opaque) {
     struct hw_sink_task *task = opaque;
     task->assignments++;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !task->closing)
@@ -133,18 +130,17 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
         on_revoke(task);
 }
 
-static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *opaque)
-{
+static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *opaque) {
     struct hw_sink_task *task = opaque;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         hw_slot_set_detail(task->slot, "Kafka is away, trying again: %s", reason);
 }
 
-static rd_kafka_topic_partition_list_t *topics_of(const struct hw_config *framework)
-{
+static rd_kafka_topic_partition_list_t *topics_of(const struct hw_config *framework) {
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(4);
     const char *pattern = hw_config_str(framework, "topics.regex");
-    if (pattern && *pattern) { /* the whole name must match, as in Java; librdkafka takes what begins with ^ for a pattern */
+    if (pattern &&
+        *pattern) { /* the whole name must match, as in Java; librdkafka takes what begins with ^ for a pattern */
         HW_CLEANUP(hw_freep) char *whole = hw_xasprintf("^(%s)$", pattern);
         rd_kafka_topic_partition_list_add(topics, whole, RD_KAFKA_PARTITION_UA);
     }
@@ -153,12 +149,11 @@ static rd_kafka_topic_partition_list_t *topics_of(const struct hw_config *framew
     return topics;
 }
 
-int hw_sink_consumer_open(struct hw_sink_task *task, struct hw_err *err)
-{
+int hw_sink_consumer_open(struct hw_sink_task *task, struct hw_err *err) {
     struct hw_slot *slot = task->slot;
     HW_CLEANUP(hw_freep) char *group = hw_xasprintf("connect-%s", slot->connector);
-    HW_CLEANUP(hw_freep) char *instance =
-        hw_sink_instance_id(hw_config_str(slot->worker->config, "group.id"), slot->connector, slot->id);
+    HW_CLEANUP(hw_freep)
+    char *instance = hw_sink_instance_id(hw_config_str(slot->worker->config, "group.id"), slot->connector, slot->id);
     rd_kafka_conf_t *conf;
     HW_TRY(hw_client_conf_consumer(slot->worker->settings, &slot->config, group, instance, &conf, err));
     rd_kafka_conf_set_opaque(conf, task);
@@ -181,8 +176,7 @@ int hw_sink_consumer_open(struct hw_sink_task *task, struct hw_err *err)
     return 0;
 }
 
-void hw_sink_consumer_close(struct hw_sink_task *task)
-{
+void hw_sink_consumer_close(struct hw_sink_task *task) {
     if (!task->consumer)
         return;
     task->closing = true;
@@ -194,13 +188,13 @@ void hw_sink_consumer_close(struct hw_sink_task *task)
     partitions_clear(task);
 }
 
-static void commit_answered(struct hw_sink_task *task, rd_kafka_event_t *event)
-{
+static void commit_answered(struct hw_sink_task *task, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     task->commit_unanswered = false;
     for (int i = 0; list && i < list->cnt; i++) {
-        struct hw_sink_partition *partition = hw_sink_partition_find(task, list->elems[i].topic, list->elems[i].partition);
+        struct hw_sink_partition *partition =
+            hw_sink_partition_find(task, list->elems[i].topic, list->elems[i].partition);
         if (partition && !code && !list->elems[i].err)
             partition->committed = HW_MAX(partition->committed, list->elems[i].offset);
     }
@@ -209,11 +203,11 @@ static void commit_answered(struct hw_sink_task *task, rd_kafka_event_t *event)
         return;
     }
     /* Not committed stays committable: the next flush tries again. */
-    hw_debug("offset commit failed", hw_kv_s("connector", task->slot->connector), hw_kv_s("why", rd_kafka_err2str(code)));
+    hw_debug("offset commit failed", hw_kv_s("connector", task->slot->connector),
+             hw_kv_s("why", rd_kafka_err2str(code)));
 }
 
-void hw_sink_commits_serve(struct hw_sink_task *task)
-{
+void hw_sink_commits_serve(struct hw_sink_task *task) {
     rd_kafka_event_t *event;
     while ((event = rd_kafka_queue_poll(task->commits, 0))) {
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT)
@@ -222,13 +216,13 @@ void hw_sink_commits_serve(struct hw_sink_task *task)
     }
 }
 
-static void commit(struct hw_sink_task *task, bool wait)
-{
+static void commit(struct hw_sink_task *task, bool wait) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)task->partition_count + 1);
     for (size_t i = 0; i < task->partition_count; i++) {
         int64_t end = hw_sink_partition_committable(&task->partitions[i]);
         if (end >= 0)
-            rd_kafka_topic_partition_list_add(list, task->partitions[i].topic, task->partitions[i].partition)->offset = end;
+            rd_kafka_topic_partition_list_add(list, task->partitions[i].topic, task->partitions[i].partition)->offset =
+                end;
     }
     if (list->cnt > 0 && (wait || !task->commit_unanswered)) {
         rd_kafka_resp_err_t code = rd_kafka_commit_queue(task->consumer, list, task->commits, NULL, NULL);
@@ -245,8 +239,7 @@ static void commit(struct hw_sink_task *task, bool wait)
     }
 }
 
-int hw_sink_flush(struct hw_sink_task *task, bool force, bool wait, struct hw_err *err)
-{
+int hw_sink_flush(struct hw_sink_task *task, bool force, bool wait, struct hw_err *err) {
     struct hw_offsets durable = {0};
     int result = task->ops->flush ? task->ops->flush(task->self, force, &durable, err) : 0;
     task->flushed_mono_ms = hw_mono_ms();
@@ -264,14 +257,14 @@ int hw_sink_flush(struct hw_sink_task *task, bool force, bool wait, struct hw_er
     return result;
 }
 
-void hw_sink_measure_lag(struct hw_sink_task *task)
-{
+void hw_sink_measure_lag(struct hw_sink_task *task) {
     int64_t lag = 0;
     task->lag_mono_ms = hw_mono_ms();
     for (size_t i = 0; i < task->partition_count; i++) {
         const struct hw_sink_partition *partition = &task->partitions[i];
         int64_t low = -1, high = -1;
-        if (rd_kafka_get_watermark_offsets(task->consumer, partition->topic, partition->partition, &low, &high) || high < 0) {
+        if (rd_kafka_get_watermark_offsets(task->consumer, partition->topic, partition->partition, &low, &high) ||
+            high < 0) {
             lag = -1; /* nothing fetched yet: unknown */
             break;
         }
@@ -281,8 +274,7 @@ void hw_sink_measure_lag(struct hw_sink_task *task)
     atomic_store(&task->slot->counters.lag_records, task->partition_count > 0 || lag < 0 ? lag : 0);
 }
 
-int hw_sink_idle(struct hw_sink_task *task, int64_t ms, struct hw_err *err)
-{
+int hw_sink_idle(struct hw_sink_task *task, int64_t ms, struct hw_err *err) {
     int64_t until = hw_mono_ms() + ms;
     uint64_t assignments = task->assignments;
     int result = 0;
@@ -290,13 +282,16 @@ int hw_sink_idle(struct hw_sink_task *task, int64_t ms, struct hw_err *err)
     if (rd_kafka_assignment(task->consumer, &owned) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_pause_partitions(task->consumer, owned);
     while (result == 0 && hw_mono_ms() < until) {
-        if (hw_slot_stopping(task->slot) || task->assignments != assignments || task->assign_fault.kind != HW_ERR_NONE) {
+        if (hw_slot_stopping(task->slot) || task->assignments != assignments ||
+            task->assign_fault.kind != HW_ERR_NONE) {
             result = 1;
             break;
         }
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(task->consumer, (int)HW_MIN(100, HW_MAX(1, until - hw_mono_ms())));
+        rd_kafka_message_t *message =
+            rd_kafka_consumer_poll(task->consumer, (int)HW_MIN(100, HW_MAX(1, until - hw_mono_ms())));
         if (message && !message->err) /* pausing has emptied the queue; a record here would be lost if we went on */
-            result = hw_err_set(err, HW_ERR_RETRY, 0, "a record came while paused: the task starts over from its offsets");
+            result =
+                hw_err_set(err, HW_ERR_RETRY, 0, "a record came while paused: the task starts over from its offsets");
         if (message)
             rd_kafka_message_destroy(message);
         hw_sink_commits_serve(task);

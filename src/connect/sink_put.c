@@ -5,17 +5,16 @@
 
 #include <string.h>
 
-static int64_t now_progress(struct hw_slot *slot)
-{
+static int64_t now_progress(struct hw_slot *slot) {
     int64_t now = hw_now_ms();
     atomic_store(&slot->counters.last_progress_at_ms, now);
     return now;
 }
 
-static void mark(struct hw_sink_task *task, const struct hw_batch *batch, bool put)
-{
+static void mark(struct hw_sink_task *task, const struct hw_batch *batch, bool put) {
     for (size_t i = 0; i < batch->count; i++) {
-        struct hw_sink_partition *partition = hw_sink_partition_find(task, batch->records[i].topic, batch->records[i].partition);
+        struct hw_sink_partition *partition =
+            hw_sink_partition_find(task, batch->records[i].topic, batch->records[i].partition);
         if (!partition)
             continue;
         partition->processed = batch->records[i].offset + 1;
@@ -25,8 +24,7 @@ static void mark(struct hw_sink_task *task, const struct hw_batch *batch, bool p
     now_progress(task->slot);
 }
 
-static int put_with_retries(void *arg, const struct hw_batch *batch, struct hw_err *err)
-{
+static int put_with_retries(void *arg, const struct hw_batch *batch, struct hw_err *err) {
     struct hw_sink_task *task = arg;
     struct hw_backoff backoff = hw_backoff_begin(task->checked->framework);
     uint64_t assignments = task->assignments;
@@ -56,22 +54,23 @@ static int put_with_retries(void *arg, const struct hw_batch *batch, struct hw_e
     }
 }
 
-static int set_aside(void *arg, const struct hw_record *record, const struct hw_err *why, struct hw_err *err)
-{
+static int set_aside(void *arg, const struct hw_record *record, const struct hw_err *why, struct hw_err *err) {
     struct hw_sink_task *task = arg;
     const struct hw_config *framework = task->checked->framework;
     struct hw_slot *slot = task->slot;
     if (strcmp(hw_config_str(framework, "errors.tolerance"), "all") != 0)
-        return hw_err_set(err, HW_ERR_DATA, 0,
-                          "the record at topic %s, partition %d, offset %lld was refused: %s. Mend it or the settings, or set "
-                          "errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-                          record->topic, record->partition, (long long)record->offset, why->text);
+        return hw_err_set(
+            err, HW_ERR_DATA, 0,
+            "the record at topic %s, partition %d, offset %lld was refused: %s. Mend it or the settings, or set "
+            "errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+            record->topic, record->partition, (long long)record->offset, why->text);
     const char *topic = hw_config_str(framework, "errors.deadletterqueue.topic.name");
     struct hw_backoff backoff = hw_backoff_begin(framework);
     uint64_t assignments = task->assignments;
     while (topic && *topic) {
-        int result = task->letters ? 0 : hw_dead_letters_open(slot->worker->settings, framework, slot->connector, slot->id,
-                                                              &task->letters, err);
+        int result = task->letters ? 0
+                                   : hw_dead_letters_open(slot->worker->settings, framework, slot->connector, slot->id,
+                                                          &task->letters, err);
         if (result == 0)
             result = hw_dead_letters_put(task->letters, record, "TASK_PUT", slot->class->name, why, err);
         if (result == 0)
@@ -92,8 +91,7 @@ static int set_aside(void *arg, const struct hw_record *record, const struct hw_
     return 0;
 }
 
-int hw_sink_put(struct hw_sink_task *task, const struct hw_batch *batch, struct hw_err *err)
-{
+int hw_sink_put(struct hw_sink_task *task, const struct hw_batch *batch, struct hw_err *err) {
     const struct hw_bisect bisect = {.put = put_with_retries, .poison = set_aside, .arg = task};
     return hw_bisect_put(&bisect, batch, err);
 }

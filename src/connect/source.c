@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define MAX_INFLIGHT_RECORDS 20000
-#define MAX_INFLIGHT_BYTES (32u << 20)
-#define POLL_MS 200
+#define MAX_INFLIGHT_BYTES   (32u << 20)
+#define POLL_MS              200
 
 struct source_task {
     struct hw_slot *slot;
@@ -32,8 +32,7 @@ struct source_task {
     bool uncommitted; /* stored something since the plugin's last commit */
 };
 
-static char *stored_offset(struct hw_source_context *context, const char *source_partition)
-{
+static char *stored_offset(struct hw_source_context *context, const char *source_partition) {
     struct hw_slot *slot = context->worker;
     pthread_mutex_lock(&slot->worker->lock);
     const char *offset = hw_source_offsets_get(&slot->worker->offsets, slot->connector, source_partition);
@@ -42,8 +41,7 @@ static char *stored_offset(struct hw_source_context *context, const char *source
     return copy;
 }
 
-static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
-{
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque) {
     struct source_task *task = opaque;
     struct hw_slot *slot = task->slot;
     if (message->err) {
@@ -61,15 +59,13 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     atomic_store(&slot->counters.last_flush_at_ms, now);
 }
 
-static void on_error(rd_kafka_t *producer, int code, const char *reason, void *opaque)
-{
+static void on_error(rd_kafka_t *producer, int code, const char *reason, void *opaque) {
     struct source_task *task = opaque;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         hw_slot_set_detail(task->slot, "Kafka is away, trying again: %s", reason);
 }
 
-static void tune(rd_kafka_conf_t *conf, void *arg)
-{
+static void tune(rd_kafka_conf_t *conf, void *arg) {
     struct source_task *task = arg;
     rd_kafka_conf_set_opaque(conf, task);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
@@ -82,16 +78,14 @@ static void tune(rd_kafka_conf_t *conf, void *arg)
         err->kind = HW_ERR_CONFIG;
 }
 
-static int wait_for_room(struct source_task *task)
-{
+static int wait_for_room(struct source_task *task) {
     while (task->fault.kind == HW_ERR_NONE && !hw_slot_stopping(task->slot) &&
            (task->inflight.count >= MAX_INFLIGHT_RECORDS || task->inflight.bytes >= MAX_INFLIGHT_BYTES))
         rd_kafka_poll(task->producer, 100);
     return task->fault.kind != HW_ERR_NONE ? -1 : hw_slot_stopping(task->slot) ? 1 : 0;
 }
 
-static int meet_topic(struct source_task *task, const char *topic, struct hw_err *err)
-{
+static int meet_topic(struct source_task *task, const char *topic, struct hw_err *err) {
     if (hw_map_get(&task->topics, topic))
         return 0;
     struct hw_kafka_topic_spec spec = {
@@ -110,8 +104,7 @@ static int meet_topic(struct source_task *task, const char *topic, struct hw_err
     return 0;
 }
 
-static rd_kafka_headers_t *headers_of(const struct hw_record *record)
-{
+static rd_kafka_headers_t *headers_of(const struct hw_record *record) {
     if (record->header_count == 0)
         return NULL;
     rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count);
@@ -121,8 +114,7 @@ static rd_kafka_headers_t *headers_of(const struct hw_record *record)
     return headers;
 }
 
-static rd_kafka_resp_err_t produce(struct source_task *task, const struct hw_record *record, void *opaque)
-{
+static rd_kafka_resp_err_t produce(struct source_task *task, const struct hw_record *record, void *opaque) {
     rd_kafka_headers_t *headers = headers_of(record);
     rd_kafka_vu_t vus[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = record->topic},
@@ -134,7 +126,8 @@ static rd_kafka_resp_err_t produce(struct source_task *task, const struct hw_rec
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
-    rd_kafka_error_t *error = rd_kafka_produceva(task->producer, vus, headers ? HW_ARRAY_SIZE(vus) : HW_ARRAY_SIZE(vus) - 1);
+    rd_kafka_error_t *error =
+        rd_kafka_produceva(task->producer, vus, headers ? HW_ARRAY_SIZE(vus) : HW_ARRAY_SIZE(vus) - 1);
     if (!error)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -145,13 +138,13 @@ static rd_kafka_resp_err_t produce(struct source_task *task, const struct hw_rec
 }
 
 /* 0 = handed over or tolerated; > 0 = stopping. */
-static int send_record(struct source_task *task, const struct hw_source_record *from, struct hw_err *err)
-{
+static int send_record(struct source_task *task, const struct hw_source_record *from, struct hw_err *err) {
     const struct hw_record *record = &from->record;
     struct hw_slot *slot = task->slot;
     HW_TRY(meet_topic(task, record->topic, err));
     size_t bytes = record->key.size + record->value.size + 64;
-    struct hw_inflight_entry *entry = hw_inflight_add(&task->inflight, from->source_partition, from->source_offset, bytes);
+    struct hw_inflight_entry *entry =
+        hw_inflight_add(&task->inflight, from->source_partition, from->source_offset, bytes);
     rd_kafka_resp_err_t code;
     while ((code = produce(task, record, entry)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_poll(task->producer, 50);
@@ -165,27 +158,26 @@ static int send_record(struct source_task *task, const struct hw_source_record *
     if (code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
         return hw_err_set(err, HW_ERR_RETRY, (int)code, "topic %s: %s", record->topic, rd_kafka_err2str(code));
     if (strcmp(hw_config_str(task->checked->framework, "errors.tolerance"), "all") != 0)
-        return hw_err_set(err, HW_ERR_DATA, (int)code,
-                          "the record at %.150s %.100s for topic %s has %zu bytes, more than the producer's message.max.bytes: "
-                          "raise producer.override.max.request.size or set errors.tolerance=all",
-                          from->source_partition ? from->source_partition : "", from->source_offset ? from->source_offset : "",
-                          record->topic, record->value.size);
+        return hw_err_set(
+            err, HW_ERR_DATA, (int)code,
+            "the record at %.150s %.100s for topic %s has %zu bytes, more than the producer's message.max.bytes: "
+            "raise producer.override.max.request.size or set errors.tolerance=all",
+            from->source_partition ? from->source_partition : "", from->source_offset ? from->source_offset : "",
+            record->topic, record->value.size);
     atomic_fetch_add(&slot->counters.skipped, 1);
     hw_warn("record too large, skipped", hw_kv_s("connector", slot->connector), hw_kv_s("at", from->source_offset));
     hw_inflight_ack(&task->inflight, entry);
     return 0;
 }
 
-static int store_one(struct source_task *task, const char *source_partition, const char *offset, struct hw_err *err)
-{
+static int store_one(struct source_task *task, const char *source_partition, const char *offset, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *key = hw_source_offset_key(task->slot->connector, source_partition);
     struct hw_slice k = {(const uint8_t *)key, strlen(key)}, v = {(const uint8_t *)offset, strlen(offset)};
     return hw_kafka_store_put(task->slot->worker->offset_store, k, v, 10000, err);
 }
 
 /* Stores what is acknowledged, then tells the plugin. Kafka being away is no fault: the next flush tries again. */
-static int flush(struct source_task *task, struct hw_err *err)
-{
+static int flush(struct source_task *task, struct hw_err *err) {
     size_t at = 0;
     const char *partition;
     void *offset;
@@ -213,15 +205,14 @@ static int flush(struct source_task *task, struct hw_err *err)
 }
 
 /* Waits out a pause of the plugin's own trouble while deliveries go on. */
-static void idle(struct source_task *task, int64_t ms)
-{
+static void idle(struct source_task *task, int64_t ms) {
     int64_t until = hw_mono_ms() + ms;
     while (hw_mono_ms() < until && !hw_slot_stopping(task->slot) && task->fault.kind == HW_ERR_NONE)
         rd_kafka_poll(task->producer, (int)HW_MIN(100, HW_MAX(1, until - hw_mono_ms())));
 }
 
-static int poll_with_retries(struct source_task *task, const struct hw_source_record **records, size_t *count, struct hw_err *err)
-{
+static int poll_with_retries(struct source_task *task, const struct hw_source_record **records, size_t *count,
+                             struct hw_err *err) {
     struct hw_backoff backoff = hw_backoff_begin(task->checked->framework);
     bool retried = false;
     while (!hw_slot_stopping(task->slot) && task->fault.kind == HW_ERR_NONE) {
@@ -244,8 +235,7 @@ static int poll_with_retries(struct source_task *task, const struct hw_source_re
     return 0;
 }
 
-static int loop(struct source_task *task, struct hw_err *err)
-{
+static int loop(struct source_task *task, struct hw_err *err) {
     struct hw_slot *slot = task->slot;
     while (!hw_slot_stopping(slot)) {
         const struct hw_source_record *records = NULL;
@@ -273,17 +263,15 @@ static int loop(struct source_task *task, struct hw_err *err)
     return 0;
 }
 
-static void finish(struct source_task *task)
-{
+static void finish(struct source_task *task) {
     struct hw_err err = {0};
     rd_kafka_flush(task->producer, 5000);
     if (flush(task, &err) < 0)
-        hw_warn("last offsets not stored; those records will be sent again", hw_kv_s("connector", task->slot->connector),
-                hw_kv_s("why", err.text));
+        hw_warn("last offsets not stored; those records will be sent again",
+                hw_kv_s("connector", task->slot->connector), hw_kv_s("why", err.text));
 }
 
-int hw_source_task_run(struct hw_slot *slot, const struct hw_checked *checked, struct hw_err *err)
-{
+int hw_source_task_run(struct hw_slot *slot, const struct hw_checked *checked, struct hw_err *err) {
     struct source_task *task = hw_xcalloc(1, sizeof(*task));
     task->slot = slot;
     task->ops = slot->class->source;

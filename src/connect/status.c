@@ -24,8 +24,8 @@ struct hw_status_writer {
 
 static const char topic_prefix[] = "status-topic-", connector_part[] = ":connector-";
 
-void hw_status_value(struct hw_buf *out, const char *state, const char *trace, const char *worker_id, const char *version)
-{
+void hw_status_value(struct hw_buf *out, const char *state, const char *trace, const char *worker_id,
+                     const char *version) {
     hw_buf_printf(out, "{\"state\":\"%s\",\"trace\":", state);
     if (trace && *trace)
         hw_buf_add_json_str(out, trace, strlen(trace));
@@ -41,8 +41,7 @@ void hw_status_value(struct hw_buf *out, const char *state, const char *trace, c
     hw_buf_add_char(out, '}');
 }
 
-bool hw_status_topic_key(struct hw_slice key, char **out_topic, char **out_connector)
-{
+bool hw_status_topic_key(struct hw_slice key, char **out_topic, char **out_connector) {
     size_t prefix = strlen(topic_prefix), part = strlen(connector_part);
     if (!key.data || key.size < prefix || memcmp(key.data, topic_prefix, prefix) != 0 || memchr(key.data, 0, key.size))
         return false;
@@ -57,8 +56,7 @@ bool hw_status_topic_key(struct hw_slice key, char **out_topic, char **out_conne
 }
 
 /* Store thread. States of before are of no use to a single worker: it sets its own. */
-static void apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms)
-{
+static void apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms) {
     struct hw_status_writer *writer = arg;
     HW_CLEANUP(hw_freep) char *topic = NULL;
     HW_CLEANUP(hw_freep) char *connector = NULL;
@@ -74,14 +72,12 @@ static void apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t
 }
 
 /* Lock held. */
-static void enqueue(struct hw_status_writer *writer, const char *key, const char *value)
-{
+static void enqueue(struct hw_status_writer *writer, const char *key, const char *value) {
     free(hw_map_put(&writer->queue, key, hw_xstrdup(value)));
     pthread_cond_signal(&writer->changed);
 }
 
-static int write_one(struct hw_status_writer *writer, const char *key, const char *value)
-{
+static int write_one(struct hw_status_writer *writer, const char *key, const char *value) {
     struct hw_err err = {0};
     struct hw_slice k = {(const uint8_t *)key, strlen(key)}, v = {0};
     if (*value)
@@ -92,8 +88,7 @@ static int write_one(struct hw_status_writer *writer, const char *key, const cha
     return result;
 }
 
-static void *write_queue(void *arg)
-{
+static void *write_queue(void *arg) {
     struct hw_status_writer *writer = arg;
     pthread_setname_np(pthread_self(), "status");
     pthread_mutex_lock(&writer->lock);
@@ -129,14 +124,14 @@ static void *write_queue(void *arg)
     return NULL;
 }
 
-int hw_status_open(const struct hw_settings *settings, const char *topic, int partitions, const char *worker_id, int timeout_ms,
-                   struct hw_status_writer **out_writer, struct hw_err *err)
-{
+int hw_status_open(const struct hw_settings *settings, const char *topic, int partitions, const char *worker_id,
+                   int timeout_ms, struct hw_status_writer **out_writer, struct hw_err *err) {
     struct hw_status_writer *writer = hw_xcalloc(1, sizeof(*writer));
     pthread_mutex_init(&writer->lock, NULL);
     pthread_cond_init(&writer->changed, NULL);
     writer->worker_id = hw_xstrdup(worker_id);
-    if (hw_kafka_store_open(settings, "connect", topic, partitions, apply, writer, timeout_ms, &writer->store, err) < 0 ||
+    if (hw_kafka_store_open(settings, "connect", topic, partitions, apply, writer, timeout_ms, &writer->store, err) <
+            0 ||
         (pthread_create(&writer->thread, NULL, write_queue, writer) != 0 &&
          hw_err_set(err, HW_ERR_RETRY, 0, "cannot start a thread") < 0)) {
         hw_kafka_store_close(writer->store);
@@ -148,8 +143,7 @@ int hw_status_open(const struct hw_settings *settings, const char *topic, int pa
     return 0;
 }
 
-static void map_free(struct hw_map *map)
-{
+static void map_free(struct hw_map *map) {
     size_t at = 0;
     const char *key;
     void *value;
@@ -158,8 +152,7 @@ static void map_free(struct hw_map *map)
     hw_map_done(map);
 }
 
-struct hw_status_writer *hw_status_close(struct hw_status_writer *writer)
-{
+struct hw_status_writer *hw_status_close(struct hw_status_writer *writer) {
     if (!writer)
         return NULL;
     pthread_mutex_lock(&writer->lock);
@@ -179,8 +172,7 @@ struct hw_status_writer *hw_status_close(struct hw_status_writer *writer)
 }
 
 void hw_status_connector(struct hw_status_writer *writer, const char *connector, const char *state, const char *trace,
-                         const char *version)
-{
+                         const char *version) {
     if (!writer)
         return;
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("status-connector-%s", connector);
@@ -191,9 +183,8 @@ void hw_status_connector(struct hw_status_writer *writer, const char *connector,
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_task(struct hw_status_writer *writer, const char *connector, int task, const char *state, const char *trace,
-                    const char *version)
-{
+void hw_status_task(struct hw_status_writer *writer, const char *connector, int task, const char *state,
+                    const char *trace, const char *version) {
     if (!writer)
         return;
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("status-task-%s-%d", connector, task);
@@ -204,8 +195,7 @@ void hw_status_task(struct hw_status_writer *writer, const char *connector, int 
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_forget_task(struct hw_status_writer *writer, const char *connector, int task)
-{
+void hw_status_forget_task(struct hw_status_writer *writer, const char *connector, int task) {
     if (!writer)
         return;
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("status-task-%s-%d", connector, task);
@@ -214,8 +204,7 @@ void hw_status_forget_task(struct hw_status_writer *writer, const char *connecto
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_reset_topics(struct hw_status_writer *writer, const char *connector)
-{
+void hw_status_reset_topics(struct hw_status_writer *writer, const char *connector) {
     if (!writer)
         return;
     pthread_mutex_lock(&writer->lock);
@@ -232,8 +221,7 @@ void hw_status_reset_topics(struct hw_status_writer *writer, const char *connect
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_forget_connector(struct hw_status_writer *writer, const char *connector)
-{
+void hw_status_forget_connector(struct hw_status_writer *writer, const char *connector) {
     if (!writer)
         return;
     hw_status_reset_topics(writer, connector);
@@ -243,8 +231,7 @@ void hw_status_forget_connector(struct hw_status_writer *writer, const char *con
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_topic(struct hw_status_writer *writer, const char *connector, int task, const char *topic)
-{
+void hw_status_topic(struct hw_status_writer *writer, const char *connector, int task, const char *topic) {
     if (!writer)
         return;
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%s%s%s%s", topic_prefix, topic, connector_part, connector);
@@ -263,8 +250,7 @@ void hw_status_topic(struct hw_status_writer *writer, const char *connector, int
     pthread_mutex_unlock(&writer->lock);
 }
 
-void hw_status_list_topics(struct hw_status_writer *writer, const char *connector, struct hw_buf *out)
-{
+void hw_status_list_topics(struct hw_status_writer *writer, const char *connector, struct hw_buf *out) {
     if (!writer)
         return;
     size_t at = 0, prefix = strlen(topic_prefix);

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void task_log(struct hw_task *task, int level, const char *format, ...)
-{
+static void task_log(struct hw_task *task, int level, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -16,17 +15,16 @@ static void task_log(struct hw_task *task, int level, const char *format, ...)
     HW_LOG((enum hw_level)known, text, hw_kv_s("connector", task->connector), hw_kv_i("task", task->id));
 }
 
-struct hw_backoff hw_backoff_begin(const struct hw_config *framework)
-{
-    struct hw_backoff backoff = {.delay_ms = 300, .max_delay_ms = hw_config_int(framework, "errors.retry.delay.max.ms")};
+struct hw_backoff hw_backoff_begin(const struct hw_config *framework) {
+    struct hw_backoff backoff = {.delay_ms = 300,
+                                 .max_delay_ms = hw_config_int(framework, "errors.retry.delay.max.ms")};
     int64_t timeout = hw_config_int(framework, "errors.retry.timeout");
     if (timeout >= 0)
         backoff.give_up_mono_ms = hw_mono_ms() + timeout + 1;
     return backoff;
 }
 
-int64_t hw_backoff_next(struct hw_backoff *backoff)
-{
+int64_t hw_backoff_next(struct hw_backoff *backoff) {
     if (backoff->give_up_mono_ms && hw_mono_ms() + 1 >= backoff->give_up_mono_ms)
         return -1;
     int64_t delay = HW_MIN(backoff->delay_ms, backoff->max_delay_ms);
@@ -34,8 +32,7 @@ int64_t hw_backoff_next(struct hw_backoff *backoff)
     return delay;
 }
 
-static int run(struct hw_slot *slot, struct hw_err *err)
-{
+static int run(struct hw_slot *slot, struct hw_err *err) {
     struct hw_checked checked = {0};
     struct hw_config_faults *faults = hw_xcalloc(1, sizeof(*faults));
     int result = hw_framework_check(slot->class, &slot->config, false, &checked, faults, err);
@@ -46,15 +43,15 @@ static int run(struct hw_slot *slot, struct hw_err *err)
     return result;
 }
 
-void *hw_task_main(void *arg)
-{
+void *hw_task_main(void *arg) {
     struct hw_slot *slot = arg;
     char name[16];
     snprintf(name, sizeof(name), "task-%.10s", slot->connector);
     pthread_setname_np(pthread_self(), name);
-    slot->abi = (struct hw_task){.connector = slot->connector, .id = slot->id, .count = slot->count, .log = task_log, .worker = slot};
-    HW_CLEANUP(hw_freep) char *data_dir =
-        hw_xasprintf("%s/connect/%s", hw_settings_data_dir(slot->worker->settings), slot->connector);
+    slot->abi = (struct hw_task){
+        .connector = slot->connector, .id = slot->id, .count = slot->count, .log = task_log, .worker = slot};
+    HW_CLEANUP(hw_freep)
+    char *data_dir = hw_xasprintf("%s/connect/%s", hw_settings_data_dir(slot->worker->settings), slot->connector);
     slot->abi.data_dir = data_dir;
     struct hw_err err = {0};
     int result = run(slot, &err);

@@ -8,12 +8,12 @@ HW_MUST_CHECK int hw_sink_task_run(struct hw_slot *slot, const struct hw_checked
 HW_MUST_CHECK int hw_source_task_run(struct hw_slot *slot, const struct hw_checked *checked, struct hw_err *err);
 void *hw_task_main(void *slot); /* the thread */
 
-static inline bool hw_slot_stopping(const struct hw_slot *slot)
-{
+static inline bool hw_slot_stopping(const struct hw_slot *slot) {
     return atomic_load_explicit(&slot->stop, memory_order_relaxed);
 }
 
-/* Pauses of an operation that is tried again: 300 ms, doubling up to errors.retry.delay.max.ms, until errors.retry.timeout. */
+/* Pauses of an operation that is tried again: 300 ms, doubling up to errors.retry.delay.max.ms, until
+ * errors.retry.timeout. */
 struct hw_backoff {
     int64_t delay_ms, max_delay_ms;
     int64_t give_up_mono_ms; /* 0 = never */

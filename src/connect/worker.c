@@ -9,22 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *hw_task_state_name(enum hw_task_state state)
-{
+const char *hw_task_state_name(enum hw_task_state state) {
     static const char *const names[] = {"UNASSIGNED", "RUNNING", "PAUSED", "FAILED", "RESTARTING", "STOPPED"};
     return names[state];
 }
 
-void hw_worker_wake(struct hw_worker *worker)
-{
+void hw_worker_wake(struct hw_worker *worker) {
     pthread_mutex_lock(&worker->wake_lock);
     worker->dirty = true;
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->wake_lock);
 }
 
-struct hw_run *hw_worker_run(struct hw_worker *worker, const char *name)
-{
+struct hw_run *hw_worker_run(struct hw_worker *worker, const char *name) {
     struct hw_run *run = hw_map_get(&worker->runs, name);
     if (run)
         return run;
@@ -34,17 +31,16 @@ struct hw_run *hw_worker_run(struct hw_worker *worker, const char *name)
     return run;
 }
 
-void hw_run_set_state(struct hw_worker *worker, struct hw_run *run, enum hw_task_state state, const char *trace)
-{
+void hw_run_set_state(struct hw_worker *worker, struct hw_run *run, enum hw_task_state state, const char *trace) {
     bool changed = run->state != state || strcmp(run->trace, trace ? trace : "") != 0;
     run->state = state;
     snprintf(run->trace, sizeof(run->trace), "%s", trace ? trace : "");
     if (changed)
-        hw_status_connector(worker->status, run->name, hw_task_state_name(state), trace, run->class ? run->class->version : NULL);
+        hw_status_connector(worker->status, run->name, hw_task_state_name(state), trace,
+                            run->class ? run->class->version : NULL);
 }
 
-void hw_slot_set_state(struct hw_slot *slot, enum hw_task_state state, const char *trace)
-{
+void hw_slot_set_state(struct hw_slot *slot, enum hw_task_state state, const char *trace) {
     bool changed = slot->state != state || strcmp(slot->trace, trace ? trace : "") != 0;
     slot->state = state;
     snprintf(slot->trace, sizeof(slot->trace), "%s", trace ? trace : "");
@@ -53,8 +49,7 @@ void hw_slot_set_state(struct hw_slot *slot, enum hw_task_state state, const cha
                        slot->class ? slot->class->version : NULL);
 }
 
-void hw_slot_set_detail(struct hw_slot *slot, const char *format, ...)
-{
+void hw_slot_set_detail(struct hw_slot *slot, const char *format, ...) {
     char text[sizeof(slot->detail)];
     va_list args;
     va_start(args, format);
@@ -71,15 +66,14 @@ void hw_slot_set_detail(struct hw_slot *slot, const char *format, ...)
         hw_warn(text, hw_kv_s("connector", slot->connector), hw_kv_i("task", slot->id));
 }
 
-int hw_worker_put_config(struct hw_worker *worker, const char *prefix, const char *name, const char *value, struct hw_err *err)
-{
+int hw_worker_put_config(struct hw_worker *worker, const char *prefix, const char *name, const char *value,
+                         struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *key = hw_xasprintf("%s%s", prefix, name);
     struct hw_slice k = {(const uint8_t *)key, strlen(key)}, v = {(const uint8_t *)value, value ? strlen(value) : 0};
     return hw_kafka_store_put(worker->config_store, k, v, 10000, err);
 }
 
-static int start_server(struct hw_worker *worker, struct hw_err *err)
-{
+static int start_server(struct hw_worker *worker, struct hw_err *err) {
     const char *host = hw_config_str(worker->config, "listen.host");
     struct hw_http_server_options options = {
         .host = host,
@@ -100,8 +94,7 @@ static int start_server(struct hw_worker *worker, struct hw_err *err)
     return 0;
 }
 
-static void worker_free(struct hw_worker *worker)
-{
+static void worker_free(struct hw_worker *worker) {
     hw_status_close(worker->status);
     hw_kafka_store_close(worker->offset_store);
     hw_kafka_store_close(worker->config_store);
@@ -118,8 +111,7 @@ static void worker_free(struct hw_worker *worker)
     free(worker);
 }
 
-int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_worker, struct hw_err *err)
-{
+int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_worker, struct hw_err *err) {
     struct hw_worker *worker = hw_xcalloc(1, sizeof(*worker));
     worker->settings = settings;
     worker->config = hw_settings_section(settings, "connect");
@@ -134,7 +126,8 @@ int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_w
     const char *catalog = hw_config_str(worker->config, "catalog.uri");
     HW_CLEANUP(hw_freep) char *near = hw_xasprintf("http://127.0.0.1:%d", hw_settings_port(settings, 8181));
     hw_props_set(&worker->plugin_defaults, "catalog.uri", catalog && *catalog ? catalog : near);
-    if (hw_classes_load(&worker->classes, &hw_builtin_plugin, &worker->plugin_defaults, err) < 0 || start_server(worker, err) < 0) {
+    if (hw_classes_load(&worker->classes, &hw_builtin_plugin, &worker->plugin_defaults, err) < 0 ||
+        start_server(worker, err) < 0) {
         worker_free(worker);
         return -1;
     }
@@ -147,8 +140,7 @@ int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_w
     return 0;
 }
 
-void hw_worker_stop(struct hw_worker *worker)
-{
+void hw_worker_stop(struct hw_worker *worker) {
     atomic_store(&worker->stopping, true);
     hw_worker_wake(worker); /* from now on REST answers 503 */
     pthread_join(worker->control, NULL);

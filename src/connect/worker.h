@@ -19,16 +19,25 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum hw_task_state { HW_TASK_UNASSIGNED, HW_TASK_RUNNING, HW_TASK_PAUSED, HW_TASK_FAILED, HW_TASK_RESTARTING, HW_TASK_STOPPED };
+enum hw_task_state {
+    HW_TASK_UNASSIGNED,
+    HW_TASK_RUNNING,
+    HW_TASK_PAUSED,
+    HW_TASK_FAILED,
+    HW_TASK_RESTARTING,
+    HW_TASK_STOPPED
+};
 const char *hw_task_state_name(enum hw_task_state state); /* Connect's closed list of words */
 
-/* What a task shows of its progress; written by its thread, read by any. Times are wall clock ms, 0 = never; lag -1 = unknown. */
+/* What a task shows of its progress; written by its thread, read by any. Times are wall clock ms, 0 = never; lag -1 =
+ * unknown. */
 struct hw_task_counters {
     atomic_llong records_read, records_put, bytes, dead_letters, skipped, retries, restarts;
     atomic_llong last_record_at_ms, last_progress_at_ms, last_flush_at_ms, last_commit_at_ms, lag_records;
 };
 
-/* The place of one task of one connector; lives from its first start until the connector is gone and the thread has ended. */
+/* The place of one task of one connector; lives from its first start until the connector is gone and the thread has
+ * ended. */
 struct hw_slot {
     struct hw_worker *worker;
     char *connector;
@@ -44,8 +53,8 @@ struct hw_slot {
     int64_t started_mono_ms, stop_mono_ms;
 
     /* Task thread → control. */
-    atomic_bool stop;  /* asked to end */
-    bool ended;        /* guarded by the lock, with result */
+    atomic_bool stop;     /* asked to end */
+    bool ended;           /* guarded by the lock, with result */
     struct hw_err result; /* kind NONE: it ended because it was asked to */
 
     /* Guarded by the lock. */
@@ -90,7 +99,7 @@ struct hw_worker {
     pthread_mutex_t lock; /* guards the four below and what is marked so in slots and runs */
     struct hw_configs configs;
     struct hw_source_offsets offsets;
-    struct hw_map runs; /* name → struct hw_run */
+    struct hw_map runs;       /* name → struct hw_run */
     struct hw_slot **leaving; /* threads of deleted connectors and surplus tasks that have not ended */
     int leaving_count;
 
@@ -104,14 +113,15 @@ struct hw_worker {
     bool hung; /* control, at its end: a task did not stop in time and still uses this worker */
 };
 
-HW_MUST_CHECK int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_worker, struct hw_err *err);
+HW_MUST_CHECK int hw_worker_start(const struct hw_settings *settings, struct hw_worker **out_worker,
+                                  struct hw_err *err);
 void hw_worker_stop(struct hw_worker *worker); /* frees it, unless a hung task still uses it */
 void hw_worker_wake(struct hw_worker *worker); /* any thread: let the control thread look */
 /* control.c */
 void *hw_worker_control(void *worker);
 /* Writes a record of the config topic; any thread but the stores'. value NULL = tombstone. */
-HW_MUST_CHECK int hw_worker_put_config(struct hw_worker *worker, const char *prefix, const char *name, const char *value,
-                                       struct hw_err *err);
+HW_MUST_CHECK int hw_worker_put_config(struct hw_worker *worker, const char *prefix, const char *name,
+                                       const char *value, struct hw_err *err);
 /* Lock held: the run of a connector, made when missing. */
 struct hw_run *hw_worker_run(struct hw_worker *worker, const char *name);
 /* Lock held: sets the state and queues its status record. */

@@ -11,8 +11,7 @@
 static char directory[] = "/tmp/highway-file-sink-XXXXXX";
 static char path[128];
 
-static void *begin(const char *file, struct hw_err *err)
-{
+static void *begin(const char *file, struct hw_err *err) {
     const struct hw_config_pair pairs[] = {{"file", file}};
     struct hw_config *config = NULL;
     struct hw_config_faults faults = {0};
@@ -24,8 +23,7 @@ static void *begin(const char *file, struct hw_err *err)
     return result == 0 ? self : NULL;
 }
 
-static const char *content(void)
-{
+static const char *content(void) {
     static char text[4096];
     FILE *file = fopen(path, "r");
     size_t size = fread(text, 1, sizeof(text) - 1, file);
@@ -34,18 +32,19 @@ static const char *content(void)
     return text;
 }
 
-static struct hw_record record(const char *topic, int partition, int64_t offset, const char *value)
-{
-    return (struct hw_record){.topic = topic, .partition = partition, .offset = offset,
+static struct hw_record record(const char *topic, int partition, int64_t offset, const char *value) {
+    return (struct hw_record){.topic = topic,
+                              .partition = partition,
+                              .offset = offset,
                               .value = {(const uint8_t *)value, value ? strlen(value) : 0}};
 }
 
-static void values_become_lines_and_offsets_follow_the_flush(void **state)
-{
+static void values_become_lines_and_offsets_follow_the_flush(void **state) {
     struct hw_err err = {0};
     void *sink = begin(path, &err);
     assert_non_null(sink);
-    struct hw_record records[] = {record("t", 0, 5, "one"), record("t", 1, 9, ""), record("t", 0, 6, NULL), record("u", 0, 1, "x\ny")};
+    struct hw_record records[] = {record("t", 0, 5, "one"), record("t", 1, 9, ""), record("t", 0, 6, NULL),
+                                  record("u", 0, 1, "x\ny")};
     assert_int_equal(hw_file_sink.put(sink, &(struct hw_batch){records, 4}, &err), 0);
     struct hw_offsets durable = {0};
     assert_int_equal(hw_file_sink.flush(sink, false, &durable, &err), 0);
@@ -65,8 +64,7 @@ static void values_become_lines_and_offsets_follow_the_flush(void **state)
     assert_string_equal(content(), "one\n\nnull\nx\ny\none\n");
 }
 
-static void a_full_disk_is_told_and_tried_again(void **state)
-{
+static void a_full_disk_is_told_and_tried_again(void **state) {
     struct hw_err err = {0};
     void *sink = begin("/dev/full", &err);
     assert_non_null(sink);
@@ -76,8 +74,7 @@ static void a_full_disk_is_told_and_tried_again(void **state)
     hw_file_sink.stop(sink);
 }
 
-static void a_path_that_cannot_be_is_a_setting_at_fault(void **state)
-{
+static void a_path_that_cannot_be_is_a_setting_at_fault(void **state) {
     static const char *const cases[] = {"/no/such/dir/file", "/tmp", "/dev/null/x"};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct hw_err err = {0};
@@ -87,8 +84,7 @@ static void a_path_that_cannot_be_is_a_setting_at_fault(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     if (!mkdtemp(directory))
         return 1;
     snprintf(path, sizeof(path), "%s/out", directory);

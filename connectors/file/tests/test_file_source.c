@@ -12,23 +12,21 @@ static char directory[] = "/tmp/highway-file-source-XXXXXX";
 static char path[128], moved[128];
 static const char *stored; /* what the worker would have */
 
-static char *offset_of(struct hw_source_context *context, const char *source_partition)
-{
+static char *offset_of(struct hw_source_context *context, const char *source_partition) {
     char expected[200];
     snprintf(expected, sizeof(expected), "{\"filename\":\"%s\"}", path);
     assert_string_equal(source_partition, expected);
     return stored ? strdup(stored) : NULL;
 }
 
-static void quiet(struct hw_task *task, int level, const char *format, ...)
-{
+static void quiet(struct hw_task *task, int level, const char *format, ...) {
 }
 
-static void *begin(const char *offset, const char *batch_size, const char *max_line)
-{
+static void *begin(const char *offset, const char *batch_size, const char *max_line) {
     static struct hw_source_context context = {.offset = offset_of};
     static struct hw_task task = {.connector = "c", .count = 1, .log = quiet};
-    const struct hw_config_pair pairs[] = {{"file", path}, {"topic", "t"}, {"batch.size", batch_size}, {"max.line.bytes", max_line}};
+    const struct hw_config_pair pairs[] = {
+        {"file", path}, {"topic", "t"}, {"batch.size", batch_size}, {"max.line.bytes", max_line}};
     struct hw_config *config = NULL;
     struct hw_config_faults faults = {0};
     struct hw_err err = {0};
@@ -40,16 +38,14 @@ static void *begin(const char *offset, const char *batch_size, const char *max_l
     return self;
 }
 
-static void write_file(const char *mode, const char *text)
-{
+static void write_file(const char *mode, const char *text) {
     FILE *file = fopen(path, mode);
     fputs(text, file);
     fclose(file);
 }
 
 /* Polls until nothing new comes; lines joined by |, then the last offset. */
-static const char *drain(void *source)
-{
+static const char *drain(void *source) {
     static char text[4096];
     char offset[64] = "";
     text[0] = 0;
@@ -71,8 +67,7 @@ static const char *drain(void *source)
     return text;
 }
 
-static void lines_come_whole(void **state)
-{
+static void lines_come_whole(void **state) {
     unlink(path);
     void *source = begin(NULL, "2", "100");
     assert_string_equal(drain(source), ""); /* not there yet */
@@ -86,8 +81,7 @@ static void lines_come_whole(void **state)
     hw_file_source.stop(source);
 }
 
-static void truncation_begins_anew(void **state)
-{
+static void truncation_begins_anew(void **state) {
     write_file("w", "aaaa\nbbbb\npart");
     void *source = begin(NULL, "10", "100");
     assert_string_equal(drain(source), "aaaa|bbbb|{\"position\":10}");
@@ -99,8 +93,7 @@ static void truncation_begins_anew(void **state)
     hw_file_source.stop(source);
 }
 
-static void rotation_finishes_the_old_file_first(void **state)
-{
+static void rotation_finishes_the_old_file_first(void **state) {
     write_file("w", "a\n");
     void *source = begin(NULL, "10", "100");
     assert_string_equal(drain(source), "a|{\"position\":2}");
@@ -112,9 +105,9 @@ static void rotation_finishes_the_old_file_first(void **state)
     unlink(moved);
 }
 
-static void stored_offsets_of_others_are_survived(void **state)
-{
-    static const char *const cases[] = {"{}", "nonsense", "{\"position\":-5}", "{\"position\":\"x\"}", "{\"position\":99999999999999999999}"};
+static void stored_offsets_of_others_are_survived(void **state) {
+    static const char *const cases[] = {"{}", "nonsense", "{\"position\":-5}", "{\"position\":\"x\"}",
+                                        "{\"position\":99999999999999999999}"};
     write_file("w", "a\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         void *source = begin(cases[i], "10", "100");
@@ -123,8 +116,7 @@ static void stored_offsets_of_others_are_survived(void **state)
     }
 }
 
-static void a_line_too_long_names_the_setting(void **state)
-{
+static void a_line_too_long_names_the_setting(void **state) {
     write_file("w", "ok\n0123456789012345678901234567890\n");
     void *source = begin(NULL, "10", "20");
     const struct hw_source_record *records;
@@ -140,8 +132,7 @@ static void a_line_too_long_names_the_setting(void **state)
     hw_file_source.stop(source);
 }
 
-int main(void)
-{
+int main(void) {
     if (!mkdtemp(directory))
         return 1;
     snprintf(path, sizeof(path), "%s/in", directory);

@@ -14,8 +14,7 @@ struct trial {
     bool tolerate;
 };
 
-static int put(void *arg, const struct hw_batch *batch, struct hw_err *err)
-{
+static int put(void *arg, const struct hw_batch *batch, struct hw_err *err) {
     struct trial *trial = arg;
     trial->puts++;
     for (size_t i = 0; i < batch->count; i++) {
@@ -32,8 +31,7 @@ static int put(void *arg, const struct hw_batch *batch, struct hw_err *err)
     return 0;
 }
 
-static int poison(void *arg, const struct hw_record *record, const struct hw_err *why, struct hw_err *err)
-{
+static int poison(void *arg, const struct hw_record *record, const struct hw_err *why, struct hw_err *err) {
     struct trial *trial = arg;
     assert_string_equal(why->text, "poison");
     if (!trial->tolerate)
@@ -42,8 +40,7 @@ static int poison(void *arg, const struct hw_record *record, const struct hw_err
     return 0;
 }
 
-static int run(struct trial *trial, struct hw_err *err)
-{
+static int run(struct trial *trial, struct hw_err *err) {
     struct hw_record records[26] = {0};
     size_t count = strlen(trial->records);
     for (size_t i = 0; i < count; i++)
@@ -52,14 +49,19 @@ static int run(struct trial *trial, struct hw_err *err)
     return hw_bisect_put(&bisect, &(struct hw_batch){.records = records, .count = count}, err);
 }
 
-static void poison_is_isolated_and_order_kept(void **state)
-{
+static void poison_is_isolated_and_order_kept(void **state) {
     static const struct {
         const char *records, *done;
         int most_puts;
     } cases[] = {
-        {"", "", 0},           {"g", "a", 1},          {"p", "A", 1},       {"gggggggg", "abcdefgh", 1},
-        {"gggpgggg", "abcDefgh", 7}, {"pggggggp", "AbcdefgH", 13}, {"pppp", "ABCD", 7},  {"gp", "aB", 3},
+        {"", "", 0},
+        {"g", "a", 1},
+        {"p", "A", 1},
+        {"gggggggg", "abcdefgh", 1},
+        {"gggpgggg", "abcDefgh", 7},
+        {"pggggggp", "AbcdefgH", 13},
+        {"pppp", "ABCD", 7},
+        {"gp", "aB", 3},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         struct trial trial = {.records = cases[i].records, .tolerate = true};
@@ -70,8 +72,7 @@ static void poison_is_isolated_and_order_kept(void **state)
     }
 }
 
-static void without_tolerance_all_before_the_poison_is_put(void **state)
-{
+static void without_tolerance_all_before_the_poison_is_put(void **state) {
     struct trial trial = {.records = "ggggpggp"};
     struct hw_err err = {0};
     assert_int_equal(run(&trial, &err), -1);
@@ -80,8 +81,7 @@ static void without_tolerance_all_before_the_poison_is_put(void **state)
     assert_string_equal(trial.done, "abcd");
 }
 
-static void other_endings_pass_through(void **state)
-{
+static void other_endings_pass_through(void **state) {
     struct hw_err err = {0};
     struct trial fatal = {.records = "gpgf", .tolerate = true};
     assert_int_equal(run(&fatal, &err), -1);
@@ -92,8 +92,7 @@ static void other_endings_pass_through(void **state)
     assert_string_equal(stopped.done, "Ab");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(poison_is_isolated_and_order_kept),
         cmocka_unit_test(without_tolerance_all_before_the_poison_is_put),

@@ -5,18 +5,17 @@
 #include <string.h>
 #include <cmocka.h>
 
-static struct hw_configs_change apply(struct hw_configs *configs, const char *key, const char *value)
-{
+static struct hw_configs_change apply(struct hw_configs *configs, const char *key, const char *value) {
     struct hw_configs_change change;
     hw_configs_apply(configs, (struct hw_slice){(const uint8_t *)key, strlen(key)},
                      (struct hw_slice){(const uint8_t *)value, value ? strlen(value) : 0}, &change);
     return change;
 }
 
-static void tasks_count_only_once_committed(void **state)
-{
+static void tasks_count_only_once_committed(void **state) {
     struct hw_configs configs = {0};
-    assert_int_equal(apply(&configs, "connector-a-b", "{\"properties\":{\"name\":\"a-b\",\"n\":5}}").event, HW_CONFIGS_CHANGED);
+    assert_int_equal(apply(&configs, "connector-a-b", "{\"properties\":{\"name\":\"a-b\",\"n\":5}}").event,
+                     HW_CONFIGS_CHANGED);
     struct hw_connector *connector = hw_configs_get(&configs, "a-b");
     assert_non_null(connector);
     assert_string_equal(hw_props_get(&connector->config, "n"), "5");
@@ -34,7 +33,8 @@ static void tasks_count_only_once_committed(void **state)
     assert_true(connector->inconsistent);
     assert_int_equal(connector->task_count, 0);
     for (int i = 0; i < 3; i++)
-        apply(&configs, (const char *[]){"task-a-b-0", "task-a-b-1", "task-a-b-2"}[i], "{\"properties\":{\"k\":\"x\"}}");
+        apply(&configs, (const char *[]){"task-a-b-0", "task-a-b-1", "task-a-b-2"}[i],
+              "{\"properties\":{\"k\":\"x\"}}");
     apply(&configs, "commit-a-b", "{\"tasks\":3}");
     assert_false(connector->inconsistent);
     assert_int_equal(connector->task_count, 3);
@@ -43,8 +43,7 @@ static void tasks_count_only_once_committed(void **state)
     hw_configs_done(&configs);
 }
 
-static void target_states(void **state)
-{
+static void target_states(void **state) {
     static const struct {
         const char *value;
         enum hw_configs_event event;
@@ -67,8 +66,7 @@ static void target_states(void **state)
     hw_configs_done(&configs);
 }
 
-static void deletion_and_creation_anew(void **state)
-{
+static void deletion_and_creation_anew(void **state) {
     struct hw_configs configs = {0};
     apply(&configs, "target-state-c", hw_target_value(HW_TARGET_PAUSED)); /* the state may come before the connector */
     assert_null(hw_configs_get(&configs, "c"));
@@ -85,10 +83,10 @@ static void deletion_and_creation_anew(void **state)
     hw_configs_done(&configs);
 }
 
-static void restarts_are_told(void **state)
-{
+static void restarts_are_told(void **state) {
     struct hw_configs configs = {0};
-    struct hw_configs_change change = apply(&configs, "restart-connector-c", "{\"include-tasks\":true,\"only-failed\":false}");
+    struct hw_configs_change change =
+        apply(&configs, "restart-connector-c", "{\"include-tasks\":true,\"only-failed\":false}");
     assert_int_equal(change.event, HW_CONFIGS_RESTART);
     assert_string_equal(change.connector, "c");
     assert_true(change.include_tasks);
@@ -96,8 +94,7 @@ static void restarts_are_told(void **state)
     hw_configs_done(&configs);
 }
 
-static void bad_records_are_ignored_with_a_reason(void **state)
-{
+static void bad_records_are_ignored_with_a_reason(void **state) {
     static const char *const cases[][2] = {
         {"connector-c", "not json"},
         {"connector-c", "[]"},
@@ -123,11 +120,12 @@ static void bad_records_are_ignored_with_a_reason(void **state)
     hw_configs_done(&configs);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tasks_count_only_once_committed), cmocka_unit_test(target_states),
-        cmocka_unit_test(deletion_and_creation_anew),      cmocka_unit_test(restarts_are_told),
+        cmocka_unit_test(tasks_count_only_once_committed),
+        cmocka_unit_test(target_states),
+        cmocka_unit_test(deletion_and_creation_anew),
+        cmocka_unit_test(restarts_are_told),
         cmocka_unit_test(bad_records_are_ignored_with_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

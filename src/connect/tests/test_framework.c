@@ -13,16 +13,21 @@ static const struct hw_config_field sink_fields[] = {
     {.name = "catalog.uri", .type = HW_CONFIG_STRING, .required = true, .doc = "Which catalog."},
     {0},
 };
-static const struct hw_config_field source_fields[] = {{.name = "topic", .type = HW_CONFIG_STRING, .required = true}, {0}};
+static const struct hw_config_field source_fields[] = {{.name = "topic", .type = HW_CONFIG_STRING, .required = true},
+                                                       {0}};
 static const char *const sink_aliases[] = {"com.acme.ThingSinkConnector", NULL};
 static const char *const source_aliases[] = {"com.acme.ThingSourceConnector", NULL};
-static int four_at_most(const struct hw_config *config, int max)
-{
+static int four_at_most(const struct hw_config *config, int max) {
     return HW_MIN(max, 4);
 }
-static const struct hw_sink_ops sink = {.abi = HW_PLUGIN_ABI, .name = "thing", .aliases = sink_aliases, .version = "1",
-                                        .config = sink_fields, .task_count = four_at_most};
-static const struct hw_source_ops source = {.abi = HW_PLUGIN_ABI, .name = "thing", .aliases = source_aliases, .version = "1", .config = source_fields};
+static const struct hw_sink_ops sink = {.abi = HW_PLUGIN_ABI,
+                                        .name = "thing",
+                                        .aliases = sink_aliases,
+                                        .version = "1",
+                                        .config = sink_fields,
+                                        .task_count = four_at_most};
+static const struct hw_source_ops source = {
+    .abi = HW_PLUGIN_ABI, .name = "thing", .aliases = source_aliases, .version = "1", .config = source_fields};
 static const struct hw_sink_ops *const sinks[] = {&sink, NULL};
 static const struct hw_source_ops *const sources[] = {&source, NULL};
 static const struct hw_plugin plugin = {.abi = HW_PLUGIN_ABI, .sinks = sinks, .sources = sources};
@@ -30,15 +35,13 @@ static const struct hw_plugin plugin = {.abi = HW_PLUGIN_ABI, .sinks = sinks, .s
 static struct hw_classes classes;
 static struct hw_props defaults;
 
-static int load(void **state)
-{
+static int load(void **state) {
     struct hw_err err = {0};
     hw_props_set(&defaults, "catalog.uri", "http://here");
     return hw_classes_load(&classes, &plugin, &defaults, &err);
 }
 
-static int unload(void **state)
-{
+static int unload(void **state) {
     hw_classes_done(&classes);
     hw_props_done(&defaults);
     return 0;
@@ -57,14 +60,19 @@ static void props_of(struct hw_props *props, const char *pairs) /* "a=1 b=2" */
     free(copy);
 }
 
-static void classes_are_found_as_java_finds_them(void **state)
-{
+static void classes_are_found_as_java_finds_them(void **state) {
     static const struct {
         const char *name, *config, *type;
     } cases[] = {
-        {"com.acme.ThingSinkConnector", "", "sink"},   {"ThingSinkConnector", "", "sink"}, {"ThingSink", "", "sink"},
-        {"ThingSource", "", "source"},                 {"thing", "topics=a", "sink"},      {"thing", "topics.regex=a", "sink"},
-        {"thing", "topic=a", "source"},                {"Thing", "", NULL},                {"com.other.ThingSink", "", NULL},
+        {"com.acme.ThingSinkConnector", "", "sink"},
+        {"ThingSinkConnector", "", "sink"},
+        {"ThingSink", "", "sink"},
+        {"ThingSource", "", "source"},
+        {"thing", "topics=a", "sink"},
+        {"thing", "topics.regex=a", "sink"},
+        {"thing", "topic=a", "source"},
+        {"Thing", "", NULL},
+        {"com.other.ThingSink", "", NULL},
         {"", "", NULL},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
@@ -86,14 +94,16 @@ static void classes_are_found_as_java_finds_them(void **state)
     assert_non_null(strstr(err.text, "say com.acme.ThingSinkConnector or"));
 }
 
-static void every_fault_is_named(void **state)
-{
+static void every_fault_is_named(void **state) {
     static const struct {
         const char *config, *faults; /* keys at fault, in any order */
     } cases[] = {
         {"topics=a table=t", ""},
-        {"topics=a,b table=t tasks.max=3 consumer.override.max.poll.records=10 consumer.override.fetch.max.wait.ms=5", ""},
-        {"topics.regex=a.* table=t value.converter=org.apache.kafka.connect.json.JsonConverter value.converter.schemas.enable=false", ""},
+        {"topics=a,b table=t tasks.max=3 consumer.override.max.poll.records=10 consumer.override.fetch.max.wait.ms=5",
+         ""},
+        {"topics.regex=a.* table=t value.converter=org.apache.kafka.connect.json.JsonConverter "
+         "value.converter.schemas.enable=false",
+         ""},
         {"table=t", "topics"},
         {"topics=a topics.regex=b table=t", "topics"},
         {"topics.regex=a( table=t", "topics.regex"},
@@ -132,10 +142,12 @@ static void every_fault_is_named(void **state)
                 fail_msg("'%s': no fault of %s", cases[i].config, key);
         }
         if (faults->count != expected || (result == 0) != (expected == 0))
-            fail_msg("'%s': %zu faults, first %s: %s", cases[i].config, faults->count, faults->items[0].key, faults->items[0].text);
+            fail_msg("'%s': %zu faults, first %s: %s", cases[i].config, faults->count, faults->items[0].key,
+                     faults->items[0].text);
         free(copy);
         if (result == 0) {
-            assert_string_equal(hw_config_str(checked.plugin, "catalog.uri"), "http://here"); /* this worker's default */
+            assert_string_equal(hw_config_str(checked.plugin, "catalog.uri"),
+                                "http://here"); /* this worker's default */
             hw_checked_done(&checked);
         }
         hw_props_done(&props);
@@ -143,8 +155,7 @@ static void every_fault_is_named(void **state)
     free(faults);
 }
 
-static void infos_have_connects_shape(void **state)
-{
+static void infos_have_connects_shape(void **state) {
     const struct hw_class *class;
     struct hw_err err = {0};
     assert_int_equal(hw_classes_find(&classes, "ThingSink", NULL, &class, &err), 0);
@@ -170,7 +181,8 @@ static void infos_have_connects_shape(void **state)
             continue;
         }
         assert_int_equal(hw_json_int(definition, "order", -1), hw_json_int(definition, "order_in_group", -2));
-        saw_table |= strcmp(hw_json_str(value, "name"), "table") == 0 && yyjson_arr_size(yyjson_obj_get(value, "errors")) == 1;
+        saw_table |=
+            strcmp(hw_json_str(value, "name"), "table") == 0 && yyjson_arr_size(yyjson_obj_get(value, "errors")) == 1;
     }
     assert_true(saw_table);
     assert_true(saw_unknown);
@@ -184,18 +196,17 @@ static void infos_have_connects_shape(void **state)
     free(faults);
 }
 
-static void names_that_could_not_be_addressed_are_refused(void **state)
-{
+static void names_that_could_not_be_addressed_are_refused(void **state) {
     static const char *const good[] = {"a", "a b", "büro", "a.b-c_d", "a:b"};
-    static const char *const bad[] = {"", "a/b", "a%b", ".", "..", ".a", " a", "a ", "a\nb", "a?b", "a#b", "a\\b", "a\"b"};
+    static const char *const bad[] = {"",   "a/b",  "a%b", ".",   "..",   ".a",  " a",
+                                      "a ", "a\nb", "a?b", "a#b", "a\\b", "a\"b"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(good); i++)
         assert_null(hw_connector_name_fault(good[i]));
     for (size_t i = 0; i < HW_ARRAY_SIZE(bad); i++)
         assert_non_null(hw_connector_name_fault(bad[i]));
 }
 
-static void task_counts(void **state)
-{
+static void task_counts(void **state) {
     const struct hw_class *thing_sink, *thing_source;
     struct hw_err err = {0};
     assert_int_equal(hw_classes_find(&classes, "ThingSink", NULL, &thing_sink, &err), 0);
@@ -205,8 +216,7 @@ static void task_counts(void **state)
     assert_int_equal(hw_class_task_count(thing_source, NULL, 9), 1);
 }
 
-static void plugins_of_another_abi_are_refused(void **state)
-{
+static void plugins_of_another_abi_are_refused(void **state) {
     static const struct hw_plugin old = {.abi = HW_PLUGIN_ABI + 1};
     struct hw_classes none = {0};
     struct hw_err err = {0};
@@ -214,8 +224,7 @@ static void plugins_of_another_abi_are_refused(void **state)
     assert_non_null(strstr(err.text, "rebuild"));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_are_found_as_java_finds_them),
         cmocka_unit_test(every_fault_is_named),

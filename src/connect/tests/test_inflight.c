@@ -5,8 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void only_the_acknowledged_prefix_counts(void **state)
-{
+static void only_the_acknowledged_prefix_counts(void **state) {
     struct hw_inflight inflight = {0};
     struct hw_inflight_entry *entries[4];
     const char *offsets[] = {"1", "2", "3", "4"};
@@ -28,8 +27,7 @@ static void only_the_acknowledged_prefix_counts(void **state)
     hw_inflight_done(&inflight);
 }
 
-static void records_without_offset_only_hold_their_place(void **state)
-{
+static void records_without_offset_only_hold_their_place(void **state) {
     struct hw_inflight inflight = {0};
     struct hw_inflight_entry *entry = hw_inflight_add(&inflight, NULL, NULL, 1);
     assert_int_equal(hw_inflight_ack(&inflight, entry), 1);
@@ -37,8 +35,7 @@ static void records_without_offset_only_hold_their_place(void **state)
     hw_inflight_done(&inflight);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_acknowledged_prefix_counts),
         cmocka_unit_test(records_without_offset_only_hold_their_place),

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void json_scalars_become_text(void **state)
-{
-    static const char text[] = "{\"s\":\"a\\\"b\",\"i\":5,\"big\":18446744073709551615,\"f\":1.5,\"t\":true,\"n\":null}";
+static void json_scalars_become_text(void **state) {
+    static const char text[] =
+        "{\"s\":\"a\\\"b\",\"i\":5,\"big\":18446744073709551615,\"f\":1.5,\"t\":true,\"n\":null}";
     yyjson_doc *doc = NULL;
     struct hw_err err = {0};
     struct hw_props props = {0};
@@ -20,14 +20,14 @@ static void json_scalars_become_text(void **state)
     assert_null(hw_props_get(&props, "n"));
     struct hw_buf out = {0};
     hw_props_to_json(&props, &out);
-    assert_string_equal(hw_buf_str(&out), "{\"s\":\"a\\\"b\",\"i\":\"5\",\"big\":\"18446744073709551615\",\"f\":\"1.5\",\"t\":\"true\"}");
+    assert_string_equal(hw_buf_str(&out),
+                        "{\"s\":\"a\\\"b\",\"i\":\"5\",\"big\":\"18446744073709551615\",\"f\":\"1.5\",\"t\":\"true\"}");
     hw_buf_done(&out);
     hw_props_done(&props);
     yyjson_doc_free(doc);
 }
 
-static void what_is_no_text_is_refused(void **state)
-{
+static void what_is_no_text_is_refused(void **state) {
     static const char *const cases[] = {"[]", "\"x\"", "{\"a\":{}}", "{\"a\":[1]}", "{\"a\":\"x\\u0000y\"}"};
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         yyjson_doc *doc = NULL;
@@ -41,8 +41,7 @@ static void what_is_no_text_is_refused(void **state)
     }
 }
 
-static void setting_removing_comparing(void **state)
-{
+static void setting_removing_comparing(void **state) {
     struct hw_props a = {0}, b = {0};
     hw_props_set(&a, "x", "1");
     hw_props_set(&a, "y", "2");
@@ -58,8 +57,7 @@ static void setting_removing_comparing(void **state)
     hw_props_done(&b);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_scalars_become_text),
         cmocka_unit_test(what_is_no_text_is_refused),

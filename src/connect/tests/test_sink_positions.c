@@ -6,8 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void never_commits_what_is_not_durable(void **state)
-{
+static void never_commits_what_is_not_durable(void **state) {
     static const struct {
         struct hw_sink_partition at;
         int64_t committable;
@@ -21,7 +20,9 @@ static void never_commits_what_is_not_durable(void **state)
         {{.processed = 12, .put = 10, .durable = 9, .committed = 5}, 9, "dead letters behind something outstanding"},
         {{.processed = 3, .put = -1, .durable = -1, .committed = -1}, 3, "only dead letters"},
         {{.processed = 10, .put = 10, .durable = 10, .committed = 10}, -1, "nothing new"},
-        {{.processed = 5, .put = 5, .durable = 5, .committed = 20}, -1, "the sink's truth is behind the group: never backwards"},
+        {{.processed = 5, .put = 5, .durable = 5, .committed = 20},
+         -1,
+         "the sink's truth is behind the group: never backwards"},
         {{.processed = 5, .put = 5, .durable = 5, .committed = -1}, 5, "the sink's own truth tells the group"},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++)
@@ -29,9 +30,9 @@ static void never_commits_what_is_not_durable(void **state)
             fail_msg("%s", cases[i].why);
 }
 
-static void instance_ids_are_legal_and_distinct(void **state)
-{
-    char *one = hw_sink_instance_id("w", "büro 1", 0), *two = hw_sink_instance_id("w", "b__ro 1", 0), *again = hw_sink_instance_id("w", "büro 1", 0);
+static void instance_ids_are_legal_and_distinct(void **state) {
+    char *one = hw_sink_instance_id("w", "büro 1", 0), *two = hw_sink_instance_id("w", "b__ro 1", 0),
+         *again = hw_sink_instance_id("w", "büro 1", 0);
     assert_string_not_equal(one, two);
     assert_string_equal(one, again);
     assert_int_equal(strspn(one, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), strlen(one));
@@ -42,8 +43,7 @@ static void instance_ids_are_legal_and_distinct(void **state)
 
 /* A sink of our own behind hw_sink_put: no Kafka needed as long as nothing is retried or dead-lettered. */
 static int puts_seen;
-static int picky_put(void *self, const struct hw_batch *batch, struct hw_err *err)
-{
+static int picky_put(void *self, const struct hw_batch *batch, struct hw_err *err) {
     for (size_t i = 0; i < batch->count; i++)
         if (batch->records[i].value.size == 0)
             return hw_err_set(err, HW_ERR_DATA, 0, "empty value");
@@ -51,11 +51,12 @@ static int picky_put(void *self, const struct hw_batch *batch, struct hw_err *er
     return 0;
 }
 
-static int put_three(const char *tolerance, struct hw_slot *slot, struct hw_sink_partition *partition, struct hw_err *err)
-{
+static int put_three(const char *tolerance, struct hw_slot *slot, struct hw_sink_partition *partition,
+                     struct hw_err *err) {
     static const struct hw_sink_ops ops = {.abi = HW_PLUGIN_ABI, .name = "picky", .version = "1", .put = picky_put};
     static const struct hw_class class = {.sink = &ops, .name = "picky"};
-    const struct hw_config_pair pairs[] = {{"name", "c"}, {"connector.class", "picky"}, {"errors.tolerance", tolerance}};
+    const struct hw_config_pair pairs[] = {
+        {"name", "c"}, {"connector.class", "picky"}, {"errors.tolerance", tolerance}};
     struct hw_config_field table[64];
     size_t count = 0;
     for (const struct hw_config_field *f = hw_framework_common_fields; f->name; f++)
@@ -68,7 +69,8 @@ static int put_three(const char *tolerance, struct hw_slot *slot, struct hw_sink
     assert_int_equal(hw_config_parse(table, pairs, 3, NULL, &checked.framework, &faults, err), 0);
     slot->connector = (char *)"c";
     slot->class = &class;
-    struct hw_sink_task task = {.slot = slot, .ops = &ops, .checked = &checked, .partitions = partition, .partition_count = 1};
+    struct hw_sink_task task = {
+        .slot = slot, .ops = &ops, .checked = &checked, .partitions = partition, .partition_count = 1};
     struct hw_record records[3] = {
         {.topic = "t", .offset = 7, .value = {(const uint8_t *)"a", 1}},
         {.topic = "t", .offset = 8},
@@ -79,8 +81,7 @@ static int put_three(const char *tolerance, struct hw_slot *slot, struct hw_sink
     return result;
 }
 
-static void poison_stops_the_task_and_is_named(void **state)
-{
+static void poison_stops_the_task_and_is_named(void **state) {
     struct hw_slot slot = {0};
     struct hw_sink_partition partition = {.topic = "t", .processed = -1, .put = -1, .durable = -1, .committed = -1};
     struct hw_err err = {0};
@@ -93,8 +94,7 @@ static void poison_stops_the_task_and_is_named(void **state)
     assert_int_equal(partition.processed, 8); /* stands exactly at the fault */
 }
 
-static void tolerated_poison_is_skipped_and_counted(void **state)
-{
+static void tolerated_poison_is_skipped_and_counted(void **state) {
     struct hw_slot slot = {0};
     struct hw_sink_partition partition = {.topic = "t", .processed = -1, .put = -1, .durable = -1, .committed = -1};
     struct hw_err err = {0};
@@ -107,8 +107,7 @@ static void tolerated_poison_is_skipped_and_counted(void **state)
     assert_int_equal(atomic_load(&slot.counters.records_put), 2);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_commits_what_is_not_durable),
         cmocka_unit_test(instance_ids_are_legal_and_distinct),

@@ -6,19 +6,21 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void values_are_javas(void **state)
-{
+static void values_are_javas(void **state) {
     struct hw_buf out = {0};
     hw_status_value(&out, "RUNNING", NULL, "h:8083", "1");
-    assert_string_equal(hw_buf_str(&out), "{\"state\":\"RUNNING\",\"trace\":null,\"worker_id\":\"h:8083\",\"generation\":1,\"version\":\"1\"}");
+    assert_string_equal(
+        hw_buf_str(&out),
+        "{\"state\":\"RUNNING\",\"trace\":null,\"worker_id\":\"h:8083\",\"generation\":1,\"version\":\"1\"}");
     hw_buf_clear(&out);
     hw_status_value(&out, "FAILED", "it \"broke\"", "h:8083", NULL);
-    assert_string_equal(hw_buf_str(&out), "{\"state\":\"FAILED\",\"trace\":\"it \\\"broke\\\"\",\"worker_id\":\"h:8083\",\"generation\":1}");
+    assert_string_equal(
+        hw_buf_str(&out),
+        "{\"state\":\"FAILED\",\"trace\":\"it \\\"broke\\\"\",\"worker_id\":\"h:8083\",\"generation\":1}");
     hw_buf_done(&out);
 }
 
-static void topic_keys(void **state)
-{
+static void topic_keys(void **state) {
     static const struct {
         const char *key, *topic, *connector;
     } cases[] = {
@@ -43,8 +45,7 @@ static void topic_keys(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_are_javas), cmocka_unit_test(topic_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

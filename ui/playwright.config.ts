@@ -1,4 +1,10 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from '@playwright/test';
+
+/* A folder per run: two runs at once must not clear each other's traces. Workers inherit the choice. */
+process.env.PLAYWRIGHT_OUTPUT ??= mkdtempSync(join(tmpdir(), 'dmv-playwright-'));
 
 /* Runs against a highway that is already up: DMV_URL (the admin role) and INGEST_URL. */
 export default defineConfig({
@@ -7,7 +13,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   workers: 1,
   reporter: [['list']],
-  outputDir: process.env.PLAYWRIGHT_OUTPUT ?? '/tmp/dmv-playwright',
+  outputDir: process.env.PLAYWRIGHT_OUTPUT,
   use: {
     baseURL: process.env.DMV_URL ?? 'http://127.0.0.1:8080',
     viewport: { width: 1440, height: 900 },

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ROTATE_BYTES (16 << 20)
-#define MAX_FIELD 1000
+#define MAX_FIELD    1000
 
 struct hw_access_log {
     pthread_mutex_t lock; /* guards all below */
@@ -23,7 +23,8 @@ struct hw_access_log {
     off_t size;
 };
 
-/* Quotes, backslashes and whatever is not printable ASCII become \xNN: a line stays a line and a field stays a field. */
+/* Quotes, backslashes and whatever is not printable ASCII become \xNN: a line stays a line and a field stays a field.
+ */
 static void add_field(struct hw_buf *out, const char *text) {
     if (!text || !*text)
         text = "-";
@@ -47,12 +48,13 @@ static void add_path(struct hw_buf *out, const char *path) {
 }
 
 void hw_access_line_write(const struct hw_access_line *line, struct hw_buf *out) {
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct tm tm;
     time_t at = (time_t)line->at_s;
     gmtime_r(&at, &tm);
-    hw_buf_printf(out, "%s - - [%02d/%s/%04d:%02d:%02d:%02d +0000] \"%s ", line->peer, tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
-                  tm.tm_hour, tm.tm_min, tm.tm_sec, line->method);
+    hw_buf_printf(out, "%s - - [%02d/%s/%04d:%02d:%02d:%02d +0000] \"%s ", line->peer, tm.tm_mday, months[tm.tm_mon],
+                  tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec, line->method);
     add_path(out, line->path);
     hw_buf_printf(out, " HTTP/1.1\" %d %zu \"", line->status, line->body_bytes);
     add_field(out, line->referer);

@@ -44,7 +44,8 @@ static void add_first_row(yyjson_mut_doc *doc, yyjson_mut_val *out, const struct
         yyjson_mut_obj_add_null(doc, out, "first_row");
 }
 
-yyjson_mut_val *hw_flows_json(struct hw_flows *flows, const char *name, bool summary, yyjson_mut_doc *doc, char out_etag[24]) {
+yyjson_mut_val *hw_flows_json(struct hw_flows *flows, const char *name, bool summary, yyjson_mut_doc *doc,
+                              char out_etag[24]) {
     pthread_mutex_lock(&flows->lock);
     const struct flow *flow = hw_map_get(&flows->map, name);
     if (!flow) {

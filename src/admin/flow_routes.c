@@ -10,7 +10,8 @@ static void not_found(struct hw_admin *admin, struct hw_http_exchange *x, const 
     size_t count = hw_flows_names(admin->flows, NULL, &names);
     const char *near = hw_nearest(name, (const char *const *)names);
     HW_CLEANUP(hw_freep) char *hint = near ? hw_xasprintf("did you mean %s?", near) : NULL;
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint}, "there is no flow %.200s", name);
+    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint},
+                     "there is no flow %.200s", name);
     for (size_t i = 0; i < count; i++)
         free(names[i]);
     free(names);
@@ -90,12 +91,15 @@ static bool preconditions_hold(struct hw_admin *admin, struct hw_http_exchange *
         holds = holds && !exists;
     if (!holds)
         hw_admin_problem(admin->access, x,
-                         &(struct hw_problem){.status = 412, .code = "conflict", .hint = "read it again, then decide whether your change still fits"},
+                         &(struct hw_problem){.status = 412,
+                                              .code = "conflict",
+                                              .hint = "read it again, then decide whether your change still fits"},
                          exists ? "the flow %s was changed meanwhile" : "there is no flow %s", name);
     return holds;
 }
 
-static void change(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, const struct hw_flow_spec *spec, struct hw_field_errors *errors) {
+static void change(struct hw_admin *admin, struct hw_http_exchange *x, const char *name,
+                   const struct hw_flow_spec *spec, struct hw_field_errors *errors) {
     HW_CLEANUP(hw_json_mut_freep) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     struct hw_plan plan = {0};
     struct hw_err err = {0};
@@ -107,10 +111,14 @@ static void change(struct hw_admin *admin, struct hw_http_exchange *x, const cha
         conflict = conflict || strcmp(errors->items[i].pointer, "{flow}") == 0;
     if (errors->count) {
         bool taken = conflict && hw_flows_find(admin->flows, name) == HW_FLOW_UNMANAGED;
-        hw_admin_problem(admin->access, x,
-                         &(struct hw_problem){.status = taken ? 409 : 422, .code = taken ? "conflict" : "invalid", .errors = errors,
-                                              .hint = "correct the fields named in errors; ?dry_run=all checks without changing anything"},
-                         "the flow is not valid: %s", errors->items[0].detail);
+        hw_admin_problem(
+            admin->access, x,
+            &(struct hw_problem){
+                .status = taken ? 409 : 422,
+                .code = taken ? "conflict" : "invalid",
+                .errors = errors,
+                .hint = "correct the fields named in errors; ?dry_run=all checks without changing anything"},
+            "the flow is not valid: %s", errors->items[0].detail);
         return;
     }
     if (plan.unreachable) {
@@ -124,7 +132,9 @@ static void change(struct hw_admin *admin, struct hw_http_exchange *x, const cha
     }
     if (hw_flows_put(admin->flows, name, spec, &created, &err) < 0) {
         if (err.kind == HW_ERR_CONFIG)
-            hw_admin_problem(admin->access, x, &(struct hw_problem){.status = err.code == 409 ? 409 : 422, .code = err.code == 409 ? "conflict" : "invalid"},
+            hw_admin_problem(admin->access, x,
+                             &(struct hw_problem){.status = err.code == 409 ? 409 : 422,
+                                                  .code = err.code == 409 ? "conflict" : "invalid"},
                              "the flow was refused: %s", err.text);
         else
             hw_admin_connect_away(admin, x, err.text);
@@ -167,7 +177,8 @@ static bool is_ours(struct hw_admin *admin, struct hw_http_exchange *x, const ch
     if (kind == HW_FLOW_NONE)
         not_found(admin, x, name);
     if (kind == HW_FLOW_UNMANAGED)
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 409, .code = "conflict", .hint = "use the Connect REST for it"},
+        hw_admin_problem(admin->access, x,
+                         &(struct hw_problem){.status = 409, .code = "conflict", .hint = "use the Connect REST for it"},
                          "%s is a connector that was not made as a flow; it is read-only here", name);
     return kind == HW_FLOW_MANAGED;
 }
@@ -197,8 +208,11 @@ void hw_route_flow_action(struct hw_http_exchange *x, void *arg) {
     yyjson_val *body = yyjson_doc_get_root(doc), *key, *value;
     HW_CLEANUP(hw_freep) struct hw_field_errors *errors = hw_xcalloc(1, sizeof *errors);
     size_t index, max;
-    yyjson_obj_foreach(body, index, max, key, value) if (strcmp(yyjson_get_str(key), "action") != 0)
-        hw_field_error_add(errors, "", "unknown", NULL, known, "there is no field \"%.200s\" here", yyjson_get_str(key));
+    yyjson_obj_foreach(body, index, max, key, value) {
+        if (strcmp(yyjson_get_str(key), "action") != 0)
+            hw_field_error_add(errors, "", "unknown", NULL, known, "there is no field \"%.200s\" here",
+                               yyjson_get_str(key));
+    }
     const char *action = hw_json_str(body, "action"), *wanted = NULL;
     for (size_t i = 0; action && actions[i]; i++)
         if (strcmp(actions[i], action) == 0)
@@ -206,15 +220,18 @@ void hw_route_flow_action(struct hw_http_exchange *x, void *arg) {
     if (!wanted) {
         const char *near = action ? hw_nearest(action, actions) : NULL;
         HW_CLEANUP(hw_freep) char *hint = near ? hw_xasprintf("did you mean \"%s\"?", near) : NULL;
-        hw_field_error_add(errors, "/action", action ? "enum" : "required", hint, actions, "expected pause, resume or restart");
+        hw_field_error_add(errors, "/action", action ? "enum" : "required", hint, actions,
+                           "expected pause, resume or restart");
     }
     if (errors->count) {
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors}, "%s", errors->items[0].detail);
+        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors},
+                         "%s", errors->items[0].detail);
         return;
     }
     if (hw_flows_act(admin->flows, name, wanted, &err) < 0) {
         if (err.kind == HW_ERR_CONFIG)
-            hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 409, .code = "conflict"}, "the worker refuses: %s", err.text);
+            hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 409, .code = "conflict"},
+                             "the worker refuses: %s", err.text);
         else
             hw_admin_connect_away(admin, x, err.text);
         return;
@@ -222,7 +239,8 @@ void hw_route_flow_action(struct hw_http_exchange *x, void *arg) {
     reply_flow(admin, x, 200, name);
 }
 
-/* --- Plugins ------------------------------------------------------------------------------------------------------------------ */
+/* --- Plugins
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 struct question {
     const char *name, *pointer, *type;
@@ -234,19 +252,50 @@ struct plugin {
     const char *name, *kind, *title, *doc, *class;
     struct question questions[6];
 };
-#define TOPICS_QUESTION {"topics", "/from/topics", "list", true, NULL, "Topics whose events are taken.", {0}}
-#define BAD_RECORD_QUESTION                                                                                                             \
-    {"on_bad_record", "/on_bad_record", "enum", false, "set_aside",                                                                     \
-     "set_aside: events that cannot be used go to dlq.<flow> and the flow goes on. stop: the flow stops at the first one.", {"set_aside", "stop"}}
+#define TOPICS_QUESTION                                                                                                \
+    {                                                                                                                  \
+        "topics", "/from/topics", "list", true, NULL, "Topics whose events are taken.", {                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+#define BAD_RECORD_QUESTION                                                                                            \
+    {                                                                                                                  \
+        "on_bad_record", "/on_bad_record", "enum", false, "set_aside",                                                 \
+            "set_aside: events that cannot be used go to dlq.<flow> and the flow goes on. stop: the flow stops at "    \
+            "the first one.",                                                                                          \
+        {                                                                                                              \
+            "set_aside", "stop"                                                                                        \
+        }                                                                                                              \
+    }
 static const struct plugin plugins[] = {
-    {"warehouse", "sink", "Warehouse table", "Each event becomes one row of an Iceberg table, exactly once; query it with SQL seconds later.", "warehouse",
+    {"warehouse",
+     "sink",
+     "Warehouse table",
+     "Each event becomes one row of an Iceberg table, exactly once; query it with SQL seconds later.",
+     "warehouse",
      {TOPICS_QUESTION,
       {"table", "/to/table", "string", true, NULL, "namespace.table; it is made when it does not exist.", {0}},
-      {"freshness", "/freshness", "duration", false, "30s", "How old new rows may be when they can be queried. Longer makes larger, fewer files.", {0}},
+      {"freshness",
+       "/freshness",
+       "duration",
+       false,
+       "30s",
+       "How old new rows may be when they can be queried. Longer makes larger, fewer files.",
+       {0}},
       BAD_RECORD_QUESTION}},
-    {"file", "sink", "File of lines", "Each event becomes one line of a file on the worker's machine. For looking and testing.", "FileStreamSink",
-     {TOPICS_QUESTION, {"file", "/to/file", "string", true, NULL, "Path of the file, as the worker sees it.", {0}}, BAD_RECORD_QUESTION}},
-    {"file", "source", "Lines of a file", "Each new line of a file on the worker's machine becomes an event.", "FileStreamSource",
+    {"file",
+     "sink",
+     "File of lines",
+     "Each event becomes one line of a file on the worker's machine. For looking and testing.",
+     "FileStreamSink",
+     {TOPICS_QUESTION,
+      {"file", "/to/file", "string", true, NULL, "Path of the file, as the worker sees it.", {0}},
+      BAD_RECORD_QUESTION}},
+    {"file",
+     "source",
+     "Lines of a file",
+     "Each new line of a file on the worker's machine becomes an event.",
+     "FileStreamSource",
      {{"file", "/from/file", "string", true, NULL, "Path of the file, as the worker sees it.", {0}},
       {"topic", "/to/topic", "string", true, NULL, "The topic that takes the lines.", {0}}}},
 };
@@ -265,7 +314,8 @@ void hw_route_plugins(struct hw_http_exchange *x, void *arg) {
         yyjson_mut_obj_add_str(doc, item, "doc", plugins[i].doc);
         yyjson_mut_obj_add_str(doc, item, "class", plugins[i].class);
         yyjson_mut_val *fields = yyjson_mut_obj_add_arr(doc, item, "fields");
-        for (const struct question *q = plugins[i].questions; q < plugins[i].questions + HW_ARRAY_SIZE(plugins[i].questions) && q->name; q++) {
+        for (const struct question *q = plugins[i].questions;
+             q < plugins[i].questions + HW_ARRAY_SIZE(plugins[i].questions) && q->name; q++) {
             yyjson_mut_val *field = yyjson_mut_arr_add_obj(doc, fields);
             yyjson_mut_obj_add_str(doc, field, "name", q->name);
             yyjson_mut_obj_add_str(doc, field, "pointer", q->pointer);

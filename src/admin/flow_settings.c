@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct hw_flow_settings *out, const char *key, const char *from, const char *why, const char *format, ...) HW_PRINTF(5, 6);
-static void add(struct hw_flow_settings *out, const char *key, const char *from, const char *why, const char *format, ...) {
+static void add(struct hw_flow_settings *out, const char *key, const char *from, const char *why, const char *format,
+                ...) HW_PRINTF(5, 6);
+static void add(struct hw_flow_settings *out, const char *key, const char *from, const char *why, const char *format,
+                ...) {
     if (out->count >= HW_ARRAY_SIZE(out->items))
         return; /* cannot be: the table has room for all own settings and the most a user may pass */
     char *value = NULL;
@@ -16,7 +18,8 @@ static void add(struct hw_flow_settings *out, const char *key, const char *from,
     if (vasprintf(&value, format, args) < 0)
         value = hw_xstrdup("");
     va_end(args);
-    out->items[out->count++] = (struct hw_flow_setting){.key = hw_xstrdup(key), .value = value, .from = from, .why = why ? hw_xstrdup(why) : NULL};
+    out->items[out->count++] = (struct hw_flow_setting){
+        .key = hw_xstrdup(key), .value = value, .from = from, .why = why ? hw_xstrdup(why) : NULL};
 }
 
 static bool user_has(const struct hw_flow_spec *spec, const char *key) {
@@ -26,11 +29,14 @@ static bool user_has(const struct hw_flow_spec *spec, const char *key) {
     return false;
 }
 
-void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, const char *catalog_uri, struct hw_flow_settings *out) {
+void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, const char *catalog_uri,
+                           struct hw_flow_settings *out) {
     *out = (struct hw_flow_settings){0};
     add(out, "name", "user", NULL, "%s", name);
     add(out, "connector.class", "derived", "from kind and plugin", "%s",
-        strcmp(spec->plugin, "file") != 0 ? spec->plugin : spec->is_source ? "FileStreamSource" : "FileStreamSink");
+        strcmp(spec->plugin, "file") != 0 ? spec->plugin
+        : spec->is_source                 ? "FileStreamSource"
+                                          : "FileStreamSink");
     if (!user_has(spec, "tasks.max"))
         add(out, "tasks.max", "default", "one task carries some hundred thousand events a second", "1");
     if (spec->is_source) {
@@ -45,7 +51,8 @@ void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, co
     if (spec->table) {
         add(out, "table", "user", NULL, "%s", spec->table);
         add(out, "catalog.uri", "environment", "the catalog of this highway", "%s", catalog_uri);
-        add(out, "commit.interval.ms", spec->freshness[0] ? "user" : "default", "from freshness", "%lld", (long long)spec->freshness_ms);
+        add(out, "commit.interval.ms", spec->freshness[0] ? "user" : "default", "from freshness", "%lld",
+            (long long)spec->freshness_ms);
     }
     if (spec->to_file)
         add(out, "file", "user", NULL, "%s", spec->to_file);
@@ -53,9 +60,11 @@ void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, co
         const char *from = spec->on_bad_record_given ? "user" : "default";
         add(out, "errors.tolerance", from, "from on_bad_record", "%s", spec->stop_on_bad_record ? "none" : "all");
         if (!spec->stop_on_bad_record) {
-            add(out, "errors.deadletterqueue.topic.name", "policy", "events that cannot be used are kept, never dropped", "dlq.%s", name);
+            add(out, "errors.deadletterqueue.topic.name", "policy",
+                "events that cannot be used are kept, never dropped", "dlq.%s", name);
             if (!user_has(spec, "errors.deadletterqueue.context.headers.enable"))
-                add(out, "errors.deadletterqueue.context.headers.enable", "policy", "each kept event says why it is there", "true");
+                add(out, "errors.deadletterqueue.context.headers.enable", "policy",
+                    "each kept event says why it is there", "true");
         }
     }
     for (size_t i = 0; i < spec->config_count; i++)

@@ -1,4 +1,5 @@
-/* Strict by design: a misspelled key that is silently ignored is a flow that does something else than its owner thinks. */
+/* Strict by design: a misspelled key that is silently ignored is a flow that does something else than its owner thinks.
+ */
 #include "admin/flow_spec.h"
 #include "warehouse/warehouse.h"
 
@@ -8,18 +9,29 @@
 #include <string.h>
 
 #define DEFAULT_FRESHNESS_MS 30000
-#define FRESHNESS_LEAST_MS 100
-#define FRESHNESS_MOST_MS 3600000
+#define FRESHNESS_LEAST_MS   100
+#define FRESHNESS_MOST_MS    3600000
 
-static const char *const root_keys[] = {"kind", "plugin", "from", "to", "freshness", "on_bad_record", "owner", "description", "config", NULL};
+static const char *const root_keys[] = {"kind",          "plugin", "from",        "to",     "freshness",
+                                        "on_bad_record", "owner",  "description", "config", NULL};
 static const char *const from_keys[] = {"topics", "file", NULL};
 static const char *const to_keys[] = {"table", "file", "topic", NULL};
 static const char *const kinds[] = {"sink", "source", NULL};
 static const char *const plugins[] = {"warehouse", "file", NULL};
 static const char *const bad_record_words[] = {"set_aside", "stop", NULL};
 /* Settings a flow's own members decide; passing them beside would make two truths. */
-static const char *const owned_keys[] = {"name", "connector.class", "topics", "topics.regex", "table", "file", "topic", "catalog.uri", "commit.interval.ms",
-                                         "errors.tolerance", "errors.deadletterqueue.topic.name", NULL};
+static const char *const owned_keys[] = {"name",
+                                         "connector.class",
+                                         "topics",
+                                         "topics.regex",
+                                         "table",
+                                         "file",
+                                         "topic",
+                                         "catalog.uri",
+                                         "commit.interval.ms",
+                                         "errors.tolerance",
+                                         "errors.deadletterqueue.topic.name",
+                                         NULL};
 
 static bool is_in(const char *word, const char *const *words) {
     for (; *words; words++)
@@ -73,14 +85,16 @@ static void doubled_keys(yyjson_val *object, const char *at, struct hw_field_err
 }
 
 /* A string member; NULL when absent or (after a fault) unusable. */
-static const char *text_of(yyjson_val *object, const char *at, const char *key, size_t most, struct hw_field_errors *errors) {
+static const char *text_of(yyjson_val *object, const char *at, const char *key, size_t most,
+                           struct hw_field_errors *errors) {
     yyjson_val *value = yyjson_obj_get(object, key);
     char pointer[320];
     if (!value)
         return NULL;
     snprintf(pointer, sizeof pointer, "%s/%s", at, key);
     if (!yyjson_is_str(value)) {
-        hw_field_error_add(errors, pointer, "type", "put it in quotes", NULL, "expected a string, got %s", yyjson_get_type_desc(value));
+        hw_field_error_add(errors, pointer, "type", "put it in quotes", NULL, "expected a string, got %s",
+                           yyjson_get_type_desc(value));
         return NULL;
     }
     if (yyjson_get_len(value) > most || strlen(yyjson_get_str(value)) != yyjson_get_len(value)) {
@@ -90,7 +104,8 @@ static const char *text_of(yyjson_val *object, const char *at, const char *key, 
     return yyjson_get_str(value);
 }
 
-static const char *word_of(yyjson_val *object, const char *key, const char *const *words, const char *what, struct hw_field_errors *errors) {
+static const char *word_of(yyjson_val *object, const char *key, const char *const *words, const char *what,
+                           struct hw_field_errors *errors) {
     char pointer[64], hint[128] = "";
     const char *text = text_of(object, "", key, 200, errors);
     if (!text || is_in(text, words))
@@ -103,12 +118,14 @@ static const char *word_of(yyjson_val *object, const char *key, const char *cons
     return NULL;
 }
 
-static yyjson_val *object_of(yyjson_val *body, const char *key, const char *const *known, struct hw_field_errors *errors) {
+static yyjson_val *object_of(yyjson_val *body, const char *key, const char *const *known,
+                             struct hw_field_errors *errors) {
     yyjson_val *value = yyjson_obj_get(body, key);
     char pointer[64];
     snprintf(pointer, sizeof pointer, "/%s", key);
     if (value && !yyjson_is_obj(value)) {
-        hw_field_error_add(errors, pointer, "type", NULL, NULL, "expected an object, got %s", yyjson_get_type_desc(value));
+        hw_field_error_add(errors, pointer, "type", NULL, NULL, "expected an object, got %s",
+                           yyjson_get_type_desc(value));
         return NULL;
     }
     if (value && known) {
@@ -119,24 +136,27 @@ static yyjson_val *object_of(yyjson_val *body, const char *key, const char *cons
 }
 
 static void bad_topic(const char *pointer, const char *topic, struct hw_field_errors *errors) {
-    hw_field_error_add(errors, pointer, "format", "1 to 249 letters, digits, dots, dashes or underscores", NULL, "\"%.200s\" cannot be a topic name", topic);
+    hw_field_error_add(errors, pointer, "format", "1 to 249 letters, digits, dots, dashes or underscores", NULL,
+                       "\"%.200s\" cannot be a topic name", topic);
 }
 
 static void parse_topics(yyjson_val *from, struct hw_flow_spec *spec, struct hw_field_errors *errors) {
     yyjson_val *topics = yyjson_obj_get(from, "topics"), *item;
     size_t index, max;
     if (!topics || (yyjson_is_arr(topics) && yyjson_arr_size(topics) == 0)) {
-        hw_field_error_add(errors, "/from/topics", "required", "name at least one topic: \"from\": {\"topics\": [\"web.clicks\"]}", NULL,
+        hw_field_error_add(errors, "/from/topics", "required",
+                           "name at least one topic: \"from\": {\"topics\": [\"web.clicks\"]}", NULL,
                            "the topic to read is missing");
         return;
     }
     if (!yyjson_is_arr(topics)) {
-        hw_field_error_add(errors, "/from/topics", "type", "write it as a list: [\"web.clicks\"]", NULL, "expected a list of topic names, got %s",
-                           yyjson_get_type_desc(topics));
+        hw_field_error_add(errors, "/from/topics", "type", "write it as a list: [\"web.clicks\"]", NULL,
+                           "expected a list of topic names, got %s", yyjson_get_type_desc(topics));
         return;
     }
     if (yyjson_arr_size(topics) > HW_FLOW_TOPICS_MAX) {
-        hw_field_error_add(errors, "/from/topics", "range", "make several flows", NULL, "more than %d topics in one flow", HW_FLOW_TOPICS_MAX);
+        hw_field_error_add(errors, "/from/topics", "range", "make several flows", NULL,
+                           "more than %d topics in one flow", HW_FLOW_TOPICS_MAX);
         return;
     }
     yyjson_arr_foreach(topics, index, max, item) {
@@ -144,7 +164,8 @@ static void parse_topics(yyjson_val *from, struct hw_flow_spec *spec, struct hw_
         snprintf(pointer, sizeof pointer, "/from/topics/%zu", index);
         const char *name = yyjson_get_str(item);
         if (!name) {
-            hw_field_error_add(errors, pointer, "type", NULL, NULL, "expected a topic name in quotes, got %s", yyjson_get_type_desc(item));
+            hw_field_error_add(errors, pointer, "type", NULL, NULL, "expected a topic name in quotes, got %s",
+                               yyjson_get_type_desc(item));
             continue;
         }
         if (strlen(name) != yyjson_get_len(item) || !hw_topic_name_is_valid(name)) {
@@ -152,7 +173,8 @@ static void parse_topics(yyjson_val *from, struct hw_flow_spec *spec, struct hw_
             continue;
         }
         if (hw_topic_is_internal(name)) {
-            hw_field_error_add(errors, pointer, "format", "choose a topic of your own", NULL, "%s is an internal topic of the highway", name);
+            hw_field_error_add(errors, pointer, "format", "choose a topic of your own", NULL,
+                               "%s is an internal topic of the highway", name);
             continue;
         }
         bool doubled = false;
@@ -165,7 +187,8 @@ static void parse_topics(yyjson_val *from, struct hw_flow_spec *spec, struct hw_
     }
 }
 
-static void not_here(yyjson_val *object, const char *at, const char *key, const char *why, struct hw_field_errors *errors) {
+static void not_here(yyjson_val *object, const char *at, const char *key, const char *why,
+                     struct hw_field_errors *errors) {
     char pointer[64];
     if (!yyjson_obj_get(object, key))
         return;
@@ -173,7 +196,8 @@ static void not_here(yyjson_val *object, const char *at, const char *key, const 
     hw_field_error_add(errors, pointer, "conflict", "leave it out", NULL, "%s", why);
 }
 
-static char *required_text(yyjson_val *object, const char *at, const char *key, size_t most, const char *hint, struct hw_field_errors *errors) {
+static char *required_text(yyjson_val *object, const char *at, const char *key, size_t most, const char *hint,
+                           struct hw_field_errors *errors) {
     char pointer[64];
     size_t before = errors->count;
     const char *text = text_of(object, at, key, most, errors);
@@ -185,13 +209,15 @@ static char *required_text(yyjson_val *object, const char *at, const char *key, 
     return NULL;
 }
 
-static void parse_ends(yyjson_val *body, const char *plugin, struct hw_flow_spec *spec, struct hw_field_errors *errors) {
+static void parse_ends(yyjson_val *body, const char *plugin, struct hw_flow_spec *spec,
+                       struct hw_field_errors *errors) {
     yyjson_val *from = object_of(body, "from", from_keys, errors), *to = object_of(body, "to", to_keys, errors);
     if (spec->is_source) {
         not_here(from, "/from", "topics", "a source reads an outside system, not topics", errors);
         not_here(to, "/to", "table", "a source writes to a topic", errors);
         not_here(to, "/to", "file", "a source writes to a topic", errors);
-        spec->from_file = required_text(from, "/from", "file", 4096, "the path of the file to read, as the worker sees it", errors);
+        spec->from_file =
+            required_text(from, "/from", "file", 4096, "the path of the file to read, as the worker sees it", errors);
         spec->to_topic = required_text(to, "/to", "topic", 249, "the topic to write to", errors);
         if (spec->to_topic && (!hw_topic_name_is_valid(spec->to_topic) || hw_topic_is_internal(spec->to_topic)))
             bad_topic("/to/topic", spec->to_topic, errors);
@@ -202,14 +228,16 @@ static void parse_ends(yyjson_val *body, const char *plugin, struct hw_flow_spec
     parse_topics(from, spec, errors);
     if (plugin && strcmp(plugin, "file") == 0) {
         not_here(to, "/to", "table", "the plugin file writes a file; use the plugin warehouse for tables", errors);
-        spec->to_file = required_text(to, "/to", "file", 4096, "the path of the file to write, as the worker sees it", errors);
+        spec->to_file =
+            required_text(to, "/to", "file", 4096, "the path of the file to write, as the worker sees it", errors);
         return;
     }
     not_here(to, "/to", "file", "the plugin warehouse writes a table; use the plugin file for files", errors);
     spec->table = required_text(to, "/to", "table", 300, "namespace.table, such as events.web_clicks", errors);
     struct hw_err err = {0};
     if (spec->table && hw_table_name_check(spec->table, &err) < 0)
-        hw_field_error_add(errors, "/to/table", "format", "namespace.table, such as events.web_clicks", NULL, "%s", err.text);
+        hw_field_error_add(errors, "/to/table", "format", "namespace.table, such as events.web_clicks", NULL, "%s",
+                           err.text);
 }
 
 static void parse_freshness(yyjson_val *body, struct hw_flow_spec *spec, struct hw_field_errors *errors) {
@@ -218,7 +246,8 @@ static void parse_freshness(yyjson_val *body, struct hw_flow_spec *spec, struct 
     if (!text)
         return;
     if (hw_duration_parse_ms(text, &spec->freshness_ms) < 0) {
-        hw_field_error_add(errors, "/freshness", "format", "a number and a unit: 500ms, 1s, 5m, 1h", NULL, "\"%s\" is no duration", text);
+        hw_field_error_add(errors, "/freshness", "format", "a number and a unit: 500ms, 1s, 5m, 1h", NULL,
+                           "\"%s\" is no duration", text);
         return;
     }
     if (spec->freshness_ms < FRESHNESS_LEAST_MS || spec->freshness_ms > FRESHNESS_MOST_MS)
@@ -238,10 +267,11 @@ static void parse_config(yyjson_val *body, struct hw_flow_spec *spec, struct hw_
         if (!*name || strlen(name) != yyjson_get_len(key) || strlen(name) > 200)
             hw_field_error_add(errors, pointer, "format", NULL, NULL, "no connector setting has such a name");
         else if (is_in(name, owned_keys))
-            hw_field_error_add(errors, pointer, "conflict", "change the flow's own field instead", NULL, "%s follows from the flow", name);
+            hw_field_error_add(errors, pointer, "conflict", "change the flow's own field instead", NULL,
+                               "%s follows from the flow", name);
         else if (!yyjson_is_str(value) || strlen(yyjson_get_str(value)) != yyjson_get_len(value))
-            hw_field_error_add(errors, pointer, "type", "connector settings are strings: put it in quotes", NULL, "expected a string, got %s",
-                               yyjson_get_type_desc(value));
+            hw_field_error_add(errors, pointer, "type", "connector settings are strings: put it in quotes", NULL,
+                               "expected a string, got %s", yyjson_get_type_desc(value));
         else if (spec->config_count >= HW_FLOW_CONFIG_MAX)
             hw_field_error_add(errors, "/config", "range", NULL, NULL, "more than %d settings", HW_FLOW_CONFIG_MAX);
         else {
@@ -264,21 +294,25 @@ void hw_flow_spec_parse(const char *name, yyjson_val *body, struct hw_flow_spec 
     }
     unknown_keys(body, "", root_keys, errors);
     doubled_keys(body, "", errors);
-    const char *kind = word_of(body, "kind", kinds, "kind of flow", errors), *plugin = word_of(body, "plugin", plugins, "plugin of this highway", errors);
+    const char *kind = word_of(body, "kind", kinds, "kind of flow", errors),
+               *plugin = word_of(body, "plugin", plugins, "plugin of this highway", errors);
     if (!yyjson_obj_get(body, "kind"))
-        hw_field_error_add(errors, "/kind", "required", "sink (out of topics) or source (into a topic)", kinds, "kind is missing");
+        hw_field_error_add(errors, "/kind", "required", "sink (out of topics) or source (into a topic)", kinds,
+                           "kind is missing");
     if (!yyjson_obj_get(body, "plugin"))
         hw_field_error_add(errors, "/plugin", "required", "warehouse, for a table", plugins, "plugin is missing");
     spec->is_source = kind && strcmp(kind, "source") == 0;
     snprintf(spec->plugin, sizeof spec->plugin, "%s", plugin ? plugin : "");
     if (spec->is_source && plugin && strcmp(plugin, "file") != 0)
-        hw_field_error_add(errors, "/plugin", "conflict", "use kind sink, or the plugin file", NULL, "the plugin %s cannot be a source", plugin);
+        hw_field_error_add(errors, "/plugin", "conflict", "use kind sink, or the plugin file", NULL,
+                           "the plugin %s cannot be a source", plugin);
     parse_ends(body, plugin, spec, errors);
     parse_freshness(body, spec, errors);
     const char *bad = word_of(body, "on_bad_record", bad_record_words, "way to treat bad records", errors);
     spec->on_bad_record_given = bad != NULL;
     spec->stop_on_bad_record = bad && strcmp(bad, "stop") == 0;
-    const char *owner = text_of(body, "", "owner", 200, errors), *description = text_of(body, "", "description", 2000, errors);
+    const char *owner = text_of(body, "", "owner", 200, errors),
+               *description = text_of(body, "", "description", 2000, errors);
     spec->owner = owner ? hw_xstrdup(owner) : NULL;
     spec->description = description ? hw_xstrdup(description) : NULL;
     parse_config(body, spec, errors);
@@ -312,7 +346,8 @@ yyjson_mut_val *hw_flow_spec_json(yyjson_mut_doc *doc, const struct hw_flow_spec
     if (spec->config_count) {
         yyjson_mut_val *config = yyjson_mut_obj_add_obj(doc, root, "config");
         for (size_t i = 0; i < spec->config_count; i++)
-            yyjson_mut_obj_add(config, yyjson_mut_strcpy(doc, spec->config[i].key), yyjson_mut_strcpy(doc, spec->config[i].value));
+            yyjson_mut_obj_add(config, yyjson_mut_strcpy(doc, spec->config[i].key),
+                               yyjson_mut_strcpy(doc, spec->config[i].value));
     }
     return root;
 }

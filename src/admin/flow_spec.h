@@ -39,7 +39,8 @@ struct hw_flow_settings {
     size_t count;
     struct hw_flow_setting items[HW_FLOW_CONFIG_MAX + 24];
 };
-void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, const char *catalog_uri, struct hw_flow_settings *out);
+void hw_flow_settings_make(const char *name, const struct hw_flow_spec *spec, const char *catalog_uri,
+                           struct hw_flow_settings *out);
 void hw_flow_settings_done(struct hw_flow_settings *settings);
 /* Where a fault of a connector setting belongs in the flow: "commit.interval.ms" → "/freshness". */
 void hw_flow_setting_pointer(const struct hw_flow_spec *spec, const char *key, char *out, size_t size);

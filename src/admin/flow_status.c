@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STARTING_MS 15000 /* tasks need a moment after a change; silence within it is no fault */
+#define STARTING_MS    15000 /* tasks need a moment after a change; silence within it is no fault */
 #define STUCK_LEAST_MS 30000
-#define RECENT_MS 60000
+#define RECENT_MS      60000
 
 static bool is(const char *state, const char *word) {
     return state && strcmp(state, word) == 0;
@@ -38,14 +38,16 @@ static void judge_running(const struct hw_flow_facts *facts, struct hw_flow_verd
     } else if (facts->is_source) {
         bool recent = facts->now_ms - last_ms < RECENT_MS;
         out->state = recent ? "flowing" : "waiting";
-        snprintf(out->why, sizeof out->why, recent ? "New events arrive in the topic." : "The source has had nothing new for a minute.");
+        snprintf(out->why, sizeof out->why,
+                 recent ? "New events arrive in the topic." : "The source has had nothing new for a minute.");
     } else if (p->messages == 0 && p->lag == 0) {
         out->state = "waiting";
         snprintf(out->why, sizeof out->why, "No event has been sent yet.");
     } else if (p->lag == 0) {
         bool recent = facts->now_ms - last_ms < RECENT_MS;
         out->state = recent ? "flowing" : "waiting";
-        snprintf(out->why, sizeof out->why, recent ? "Every event is there." : "Every event is there; nothing new for a minute.");
+        snprintf(out->why, sizeof out->why,
+                 recent ? "Every event is there." : "Every event is there; nothing new for a minute.");
     } else {
         double seconds = hw_flow_lag_seconds(facts);
         int64_t allowed_ms = HW_MAX(2 * facts->freshness_ms, facts->freshness_ms + 3000);
@@ -58,9 +60,11 @@ static void judge_running(const struct hw_flow_facts *facts, struct hw_flow_verd
             snprintf(out->why, sizeof out->why, "%lld events are still to come.", (long long)p->lag);
         } else {
             out->state = "failing";
-            snprintf(out->why, sizeof out->why, "%lld events wait and nothing has landed for %lld s, although the worker says it runs.",
+            snprintf(out->why, sizeof out->why,
+                     "%lld events wait and nothing has landed for %lld s, although the worker says it runs.",
                      (long long)p->lag, (long long)(still_ms / 1000));
-            snprintf(out->hint, sizeof out->hint, "Restart the flow; if it stays so, look into the worker's log and whether the catalog answers.");
+            snprintf(out->hint, sizeof out->hint,
+                     "Restart the flow; if it stays so, look into the worker's log and whether the catalog answers.");
         }
     }
 }
@@ -70,10 +74,13 @@ void hw_flow_judge(const struct hw_flow_facts *facts, struct hw_flow_verdict *ou
     bool starting = facts->now_ms - facts->changed_ms < STARTING_MS;
     if (!facts->worker_answers) {
         snprintf(out->why, sizeof out->why, "The connect worker does not answer.");
-        snprintf(out->hint, sizeof out->hint, "Start it (highway serve connect) or look into its log; events wait in the log meanwhile, nothing is lost.");
+        snprintf(out->hint, sizeof out->hint,
+                 "Start it (highway serve connect) or look into its log; events wait in the log meanwhile, nothing is "
+                 "lost.");
     } else if (!facts->connector_exists) {
         out->state = starting ? "catching_up" : "failing";
-        snprintf(out->why, sizeof out->why, starting ? "The worker is taking it over." : "The worker does not know this flow.");
+        snprintf(out->why, sizeof out->why,
+                 starting ? "The worker is taking it over." : "The worker does not know this flow.");
         if (!starting)
             snprintf(out->hint, sizeof out->hint, "Restart it: the flow is then given to the worker again.");
     } else if (is(facts->connector_state, "FAILED") || facts->tasks_failed > 0) {
@@ -88,7 +95,8 @@ void hw_flow_judge(const struct hw_flow_facts *facts, struct hw_flow_verdict *ou
         snprintf(out->why, sizeof out->why, "Paused on request; events wait in the topic.");
     } else if (facts->tasks_running == 0 || facts->tasks_running < facts->tasks) {
         out->state = starting ? "catching_up" : "failing";
-        snprintf(out->why, sizeof out->why, starting ? "The worker is starting it." : "%d of %d tasks run.", facts->tasks_running, facts->tasks);
+        snprintf(out->why, sizeof out->why, starting ? "The worker is starting it." : "%d of %d tasks run.",
+                 facts->tasks_running, facts->tasks);
         if (!starting)
             snprintf(out->hint, sizeof out->hint, "Restart the flow; if it stays so, look into the worker's log.");
     } else {

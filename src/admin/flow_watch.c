@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_MS 1000
-#define TABLES_EVERY_MS 2000
-#define FIRST_ROW_AGAIN_MS 1000
+#define ROUND_MS            1000
+#define TABLES_EVERY_MS     2000
+#define FIRST_ROW_AGAIN_MS  1000
 #define FIRST_ROW_MAX_BYTES (256 << 10)
-#define SQL_PER_ROUND 3
+#define SQL_PER_ROUND       3
 
 /* Waits up to ms, less when woken. False when it is time to go. */
 static bool nap(struct hw_flows *flows, int ms) {
@@ -43,7 +43,8 @@ static void open_store(struct hw_flows *flows) {
         struct hw_kafka_store *store = NULL;
         struct hw_err err = {0};
         if (hw_topics_reachable(flows->options.topics, NULL, 0, NULL)) {
-            if (hw_kafka_store_open(flows->options.settings, "admin", HW_FLOWS_TOPIC, 1, flow_apply, flows, 5000, &store, &err) == 0) {
+            if (hw_kafka_store_open(flows->options.settings, "admin", HW_FLOWS_TOPIC, 1, flow_apply, flows, 5000,
+                                    &store, &err) == 0) {
                 pthread_mutex_lock(&flows->lock);
                 flows->store = store;
                 hw_info("flows are read", hw_kv_i("count", (int64_t)flows->map.count));
@@ -65,7 +66,9 @@ static void open_store(struct hw_flows *flows) {
     }
 }
 
-/* --- Tables -------------------------------------------------------------------------------------------------------------------- */
+/* --- Tables
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t number_of(yyjson_val *object, const char *key) {
     const char *text = hw_json_str(object, key);
@@ -86,9 +89,11 @@ static void look_tables(struct hw_flows *flows) {
     HW_CLEANUP(hw_buf_done) struct hw_buf text = {0};
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
     struct hw_err err = {0};
-    bool good = hw_tables_list(flows->options.catalog_uri, &text, &err) == 0 && hw_json_parse(text.data, text.size, &doc, &err) == 0;
+    bool good = hw_tables_list(flows->options.catalog_uri, &text, &err) == 0 &&
+                hw_json_parse(text.data, text.size, &doc, &err) == 0;
     flows->tables_at_ms = hw_mono_ms();
-    flows->tables_every_ms = HW_MAX((int64_t)TABLES_EVERY_MS, 10 * (flows->tables_at_ms - began)); /* at most a tenth of the time */
+    flows->tables_every_ms =
+        HW_MAX((int64_t)TABLES_EVERY_MS, 10 * (flows->tables_at_ms - began)); /* at most a tenth of the time */
     if (!good)
         return;
     size_t index, max;
@@ -108,7 +113,8 @@ static void look_tables(struct hw_flows *flows) {
     }
 }
 
-/* --- One flow ------------------------------------------------------------------------------------------------------------------ */
+/* --- One flow
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void step(struct flow *flow, int index, bool done, const char *state_else, int64_t at_us, const char *detail) {
     struct flow_step *s = &flow->steps[index];
@@ -127,23 +133,36 @@ static void update_steps(struct flow *flow, const struct hw_flow_facts *facts, i
     const struct hw_progress *p = &facts->progress;
     char text[200];
     bool failed = strcmp(flow->verdict.state, "failing") == 0;
-    bool runs = facts->worker_answers && facts->connector_exists && facts->tasks > 0 && facts->tasks_running == facts->tasks;
-    snprintf(text, sizeof text, runs ? "%d of %d tasks run" : "%d of %d tasks run; waiting for the worker", facts->tasks_running, facts->tasks);
+    bool runs =
+        facts->worker_answers && facts->connector_exists && facts->tasks > 0 && facts->tasks_running == facts->tasks;
+    snprintf(text, sizeof text, runs ? "%d of %d tasks run" : "%d of %d tasks run; waiting for the worker",
+             facts->tasks_running, facts->tasks);
     step(flow, 1, runs, failed ? "failed" : "active", now_us, text);
     bool past = runs || strcmp(flow->steps[2].state, "done") == 0;
     bool event = runs && (facts->is_source ? p->messages > 0 : p->messages > 0 || p->has_committed);
-    snprintf(text, sizeof text, event ? "%lld events in the topic" : "Waiting for the first event", (long long)p->messages);
+    snprintf(text, sizeof text, event ? "%lld events in the topic" : "Waiting for the first event",
+             (long long)p->messages);
     step(flow, 2, event, past ? "active" : "pending", now_us, text);
     bool event_done = strcmp(flow->steps[2].state, "done") == 0;
     bool commit = event_done && (facts->is_source ? p->messages > 0 : p->has_committed && p->committed > 0);
     if (commit && flow->spec.table && flow->rows >= 0)
         snprintf(text, sizeof text, "%lld rows in %s", (long long)flow->rows, flow->spec.table);
     else
-        snprintf(text, sizeof text, "%s", commit ? "Stored by the target" : event_done ? "Waiting for the first commit" : "");
-    step(flow, 3, commit, !event_done ? "pending" : failed ? "failed" : "active", flow->last_commit_us > flow->created_us ? flow->last_commit_us : now_us, text);
+        snprintf(text, sizeof text, "%s",
+                 commit       ? "Stored by the target"
+                 : event_done ? "Waiting for the first commit"
+                              : "");
+    step(flow, 3, commit,
+         !event_done ? "pending"
+         : failed    ? "failed"
+                     : "active",
+         flow->last_commit_us > flow->created_us ? flow->last_commit_us : now_us, text);
     bool commit_done = strcmp(flow->steps[3].state, "done") == 0;
     bool queryable = commit_done && (flow->spec.table ? flow->first_row != NULL : true);
-    snprintf(text, sizeof text, "%s", queryable ? flow->spec.table ? "The first row answers to SQL" : "Written" : commit_done ? "Asking for the first row" : "");
+    snprintf(text, sizeof text, "%s",
+             queryable     ? flow->spec.table ? "The first row answers to SQL" : "Written"
+             : commit_done ? "Asking for the first row"
+                           : "");
     step(flow, 4, queryable, !commit_done ? "pending" : "active", now_us, text);
 }
 
@@ -178,7 +197,8 @@ static void judge(struct hw_flows *flows, struct flow *flow, bool answers, yyjso
     read_connector(connector, &facts);
     HW_CLEANUP(hw_freep) char *group = hw_xasprintf("connect-%s", flow->name);
     if (flow->spec.is_source)
-        hw_topics_progress(flows->options.topics, group, &flow->spec.to_topic, flow->spec.to_topic ? 1 : 0, &facts.progress);
+        hw_topics_progress(flows->options.topics, group, &flow->spec.to_topic, flow->spec.to_topic ? 1 : 0,
+                           &facts.progress);
     else
         hw_topics_progress(flows->options.topics, group, flow->spec.topics, flow->spec.topic_count, &facts.progress);
     if (facts.progress.has_committed && facts.progress.committed != flow->committed) {
@@ -192,7 +212,9 @@ static void judge(struct hw_flows *flows, struct flow *flow, bool answers, yyjso
         flow->since_us = now_us;
     flow->verdict = verdict;
     free(flow->trace);
-    flow->trace = facts.trace && strcmp(verdict.state, "failing") == 0 ? hw_xstrndup(facts.trace, HW_MIN(strlen(facts.trace), (size_t)16384)) : NULL;
+    flow->trace = facts.trace && strcmp(verdict.state, "failing") == 0
+                      ? hw_xstrndup(facts.trace, HW_MIN(strlen(facts.trace), (size_t)16384))
+                      : NULL;
     flow->lag = flow->spec.is_source || !facts.progress.known ? -1 : facts.progress.lag;
     flow->lag_seconds = hw_flow_lag_seconds(&facts);
     const struct flow_table *table = flow->spec.table ? hw_map_get(&flows->tables, flow->spec.table) : NULL;
@@ -202,7 +224,9 @@ static void judge(struct hw_flows *flows, struct flow *flow, bool answers, yyjso
     struct hw_progress dead_progress;
     char *const dead_names[] = {dead};
     hw_topics_progress(flows->options.topics, "", dead_names, 1, &dead_progress);
-    flow->set_aside = flow->spec.is_source || flow->spec.stop_on_bad_record ? 0 : dead_progress.known ? dead_progress.messages : -1;
+    flow->set_aside = flow->spec.is_source || flow->spec.stop_on_bad_record ? 0
+                      : dead_progress.known                                 ? dead_progress.messages
+                                                                            : -1;
     update_steps(flow, &facts, now_us);
 }
 
@@ -211,7 +235,8 @@ static void adopt(struct hw_flows *flows, const char *name, yyjson_val *connecto
     yyjson_val *info = yyjson_obj_get(connector, "info"), *config = yyjson_obj_get(info, "config");
     struct flow *flow = hw_map_get(&flows->map, name);
     if (!flow && flows->map.count < HW_FLOWS_MAX && yyjson_is_obj(config)) {
-        const char *class = hw_json_str(config, "connector.class"), *type = hw_json_str(info, "type"), *topics = hw_json_str(config, "topics");
+        const char *class = hw_json_str(config, "connector.class"), *type = hw_json_str(info, "type"),
+                   *topics = hw_json_str(config, "topics");
         flow = hw_xcalloc(1, sizeof *flow);
         flow->name = hw_xstrdup(name);
         flow->spec.is_source = type && strcmp(type, "source") == 0;
@@ -292,7 +317,8 @@ static void free_names(char **names, size_t count) {
     free(names);
 }
 
-/* --- First row ----------------------------------------------------------------------------------------------------------------- */
+/* --- First row
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void ask_first_row(struct hw_flows *flows, const char *name) {
     HW_CLEANUP(hw_buf_done) struct hw_buf sql = {0};
@@ -303,18 +329,21 @@ static void ask_first_row(struct hw_flows *flows, const char *name) {
         table = hw_xstrdup(flow->spec.table);
         hw_buf_printf(&sql, "SELECT * FROM %s WHERE _topic IN (", table);
         for (size_t i = 0; i < flow->spec.topic_count; i++)
-            hw_buf_printf(&sql, "%s'%s'", i ? "," : "", flow->spec.topics[i]); /* names hold no quotes: checked by the spec */
+            hw_buf_printf(&sql, "%s'%s'", i ? "," : "",
+                          flow->spec.topics[i]); /* names hold no quotes: checked by the spec */
         hw_buf_add_str(&sql, ") LIMIT 1");
     }
     pthread_mutex_unlock(&flows->lock);
     if (!table)
         return;
-    struct hw_sql_options options = {.catalog_uri = flows->options.catalog_uri, .timeout_ms = 5000, .max_rows = 1, .memory_limit_mb = 256};
+    struct hw_sql_options options = {
+        .catalog_uri = flows->options.catalog_uri, .timeout_ms = 5000, .max_rows = 1, .memory_limit_mb = 256};
     HW_CLEANUP(hw_buf_done) struct hw_buf answer = {0};
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
     struct hw_err err = {0};
     int result = hw_sql_run(&options, hw_buf_str(&sql), &answer, &err);
-    bool row = result == 0 && answer.size <= FIRST_ROW_MAX_BYTES && hw_json_parse(answer.data, answer.size, &doc, &err) == 0 &&
+    bool row = result == 0 && answer.size <= FIRST_ROW_MAX_BYTES &&
+               hw_json_parse(answer.data, answer.size, &doc, &err) == 0 &&
                yyjson_arr_size(yyjson_obj_get(yyjson_doc_get_root(doc), "rows")) > 0;
     pthread_mutex_lock(&flows->lock);
     flow = hw_map_get(&flows->map, name);
@@ -334,18 +363,20 @@ static void ask_first_row(struct hw_flows *flows, const char *name) {
     pthread_mutex_unlock(&flows->lock);
 }
 
-/* --- The round ----------------------------------------------------------------------------------------------------------------- */
+/* --- The round
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void round_once(struct hw_flows *flows) {
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
     struct hw_err err = {0};
-    bool answers = hw_upstream_call(flows->options.connect_uri, "GET", "/connectors?expand=info&expand=status", NULL, 0, 5000, &response, &err) == 0 &&
+    bool answers = hw_upstream_call(flows->options.connect_uri, "GET", "/connectors?expand=info&expand=status", NULL, 0,
+                                    5000, &response, &err) == 0 &&
                    response.status == 200 && hw_json_parse(response.body.data, response.body.size, &doc, &err) == 0;
     look_tables(flows);
     yyjson_val *root = yyjson_doc_get_root(doc), *key, *connector;
     size_t index, max, missing_count = 0, row_count = 0, at = 0;
-    char **missing, *rows[SQL_PER_ROUND];
+    char **missing = NULL, *rows[SQL_PER_ROUND];
     const char *name;
     void *value;
     int64_t now_us = hw_now_us();
@@ -353,7 +384,9 @@ static void round_once(struct hw_flows *flows) {
     flows->round++;
     flows->worker_answers = answers;
     if (answers && flows->store)
-        yyjson_obj_foreach(root, index, max, key, connector) adopt(flows, yyjson_get_str(key), connector);
+        yyjson_obj_foreach(root, index, max, key, connector) {
+            adopt(flows, yyjson_get_str(key), connector);
+        }
     missing = hw_xcalloc(flows->map.count + 1, sizeof *missing);
     while (hw_map_next(&flows->map, &at, &name, &value)) {
         struct flow *flow = value;

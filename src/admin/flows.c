@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STORE_TIMEOUT_MS 10000
+#define STORE_TIMEOUT_MS  10000
 #define WORKER_TIMEOUT_MS 15000
-#define PAUSE_TIMEOUT_MS 3000
+#define PAUSE_TIMEOUT_MS  3000
 
 const char *const hw_flow_step_names[FLOW_STEPS] = {"accepted", "running", "first_event", "first_commit", "queryable"};
 
@@ -63,7 +63,8 @@ void flow_apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t t
     struct flow *flow = hw_xcalloc(1, sizeof *flow);
     hw_flow_spec_parse(name, yyjson_obj_get(root, "spec"), &flow->spec, errors);
     if (errors->count)
-        hw_warn("a stored flow has faults", hw_kv_s("flow", name), hw_kv_s("where", errors->items[0].pointer), hw_kv_s("why", errors->items[0].detail));
+        hw_warn("a stored flow has faults", hw_kv_s("flow", name), hw_kv_s("where", errors->items[0].pointer),
+                hw_kv_s("why", errors->items[0].detail));
     free(errors);
     flow->name = hw_xstrdup(name);
     flow->managed = true;
@@ -73,7 +74,8 @@ void flow_apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t t
         flow->created_us = timestamp_ms * 1000;
     flow->changed_ms = flow->updated_us / 1000;
     flow->check_connector = true;
-    snprintf(flow->etag, sizeof flow->etag, "\"%08x%08x\"", hw_crc32c(value.data, value.size), hw_murmur2(value.data, value.size));
+    snprintf(flow->etag, sizeof flow->etag, "\"%08x%08x\"", hw_crc32c(value.data, value.size),
+             hw_murmur2(value.data, value.size));
     flow_reset_steps(flow);
     pthread_mutex_lock(&flows->lock);
     struct flow *old = hw_map_get(&flows->map, name);
@@ -115,17 +117,20 @@ int flow_give_to_worker(struct hw_flows *flows, const char *name, const struct h
     HW_CLEANUP(hw_freep) char *encoded = hw_url_encode(name);
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/connectors/%s/config", encoded);
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
-    HW_TRY(hw_upstream_call(flows->options.connect_uri, "PUT", path, body.data, body.size, WORKER_TIMEOUT_MS, &response, err));
+    HW_TRY(hw_upstream_call(flows->options.connect_uri, "PUT", path, body.data, body.size, WORKER_TIMEOUT_MS, &response,
+                            err));
     if (response.status >= 200 && response.status < 300)
         return 0;
     char message[400];
     hw_upstream_message(&response, message, sizeof message);
-    bool refused = response.status >= 400 && response.status < 500 && response.status != 409 && response.status != 429 && response.status != 408;
+    bool refused = response.status >= 400 && response.status < 500 && response.status != 409 &&
+                   response.status != 429 && response.status != 408;
     return hw_err_set(err, refused ? HW_ERR_CONFIG : HW_ERR_RETRY, response.status, "%s", message);
 }
 
 /* Settings stored for a flow, as they were before a change; NULL when it was new. malloc'd. */
-static char *stored_text(const struct flow *flow, const struct hw_flow_spec *spec, int64_t created_us, int64_t updated_us) {
+static char *stored_text(const struct flow *flow, const struct hw_flow_spec *spec, int64_t created_us,
+                         int64_t updated_us) {
     HW_CLEANUP(hw_json_mut_freep) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     yyjson_mut_val *root = yyjson_mut_obj(doc);
     (void)flow;
@@ -149,19 +154,25 @@ static struct hw_slice slice_of(const char *text) {
 static int make_topics(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, struct hw_err *err) {
     rd_kafka_t *client = hw_topics_client(flows->options.topics);
     for (size_t i = 0; i < spec->topic_count; i++)
-        HW_TRY(hw_kafka_create_topic(client, &(struct hw_kafka_topic_spec){.name = spec->topics[i], .partitions = -1, .replication = -1}, 10000, err));
+        HW_TRY(hw_kafka_create_topic(
+            client, &(struct hw_kafka_topic_spec){.name = spec->topics[i], .partitions = -1, .replication = -1}, 10000,
+            err));
     if (spec->to_topic)
-        HW_TRY(hw_kafka_create_topic(client, &(struct hw_kafka_topic_spec){.name = spec->to_topic, .partitions = -1, .replication = -1}, 10000, err));
+        HW_TRY(hw_kafka_create_topic(
+            client, &(struct hw_kafka_topic_spec){.name = spec->to_topic, .partitions = -1, .replication = -1}, 10000,
+            err));
     if (spec->is_source || spec->stop_on_bad_record)
         return 0;
     HW_CLEANUP(hw_freep) char *dead = hw_xasprintf("dlq.%s", name);
-    HW_TRY(hw_kafka_create_topic(client, &(struct hw_kafka_topic_spec){.name = dead, .partitions = 1, .replication = -1}, 10000, err));
+    HW_TRY(hw_kafka_create_topic(
+        client, &(struct hw_kafka_topic_spec){.name = dead, .partitions = 1, .replication = -1}, 10000, err));
     return 0;
 }
 
-/* Order: topics, then the spec, then the worker. A crash after the spec is healed by the watcher, which compares the worker with the
- * specs; the other order could leave a connector that no flow knows. A refusal takes the spec back. */
-static int put_locked(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, bool *out_created, struct hw_err *err) {
+/* Order: topics, then the spec, then the worker. A crash after the spec is healed by the watcher, which compares the
+ * worker with the specs; the other order could leave a connector that no flow knows. A refusal takes the spec back. */
+static int put_locked(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, bool *out_created,
+                      struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *wanted = spec_text(spec);
     HW_CLEANUP(hw_freep) char *before = NULL;
     bool same = false;
@@ -210,7 +221,8 @@ static int put_locked(struct hw_flows *flows, const char *name, const struct hw_
     return 0;
 }
 
-int hw_flows_put(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, bool *out_created, struct hw_err *err) {
+int hw_flows_put(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, bool *out_created,
+                 struct hw_err *err) {
     pthread_mutex_lock(&flows->change);
     int result = put_locked(flows, name, spec, out_created, err);
     pthread_mutex_unlock(&flows->change);
@@ -222,13 +234,15 @@ int hw_flows_delete(struct hw_flows *flows, const char *name, struct hw_err *err
     HW_CLEANUP(hw_freep) char *encoded = hw_url_encode(name);
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/connectors/%s", encoded);
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
-    int result = hw_upstream_call(flows->options.connect_uri, "DELETE", path, NULL, 0, WORKER_TIMEOUT_MS, &response, err);
+    int result =
+        hw_upstream_call(flows->options.connect_uri, "DELETE", path, NULL, 0, WORKER_TIMEOUT_MS, &response, err);
     if (result == 0 && response.status >= 300 && response.status != 404) {
         char message[400];
         hw_upstream_message(&response, message, sizeof message);
         result = hw_err_set(err, HW_ERR_RETRY, response.status, "%s", message);
     }
-    if (result == 0) /* worker first: a spec that stays behind can be deleted again, a connector without spec would go on */
+    if (result ==
+        0) /* worker first: a spec that stays behind can be deleted again, a connector without spec would go on */
         result = hw_kafka_store_put(flows->store, slice_of(name), (struct hw_slice){0}, STORE_TIMEOUT_MS, err);
     if (result >= 0)
         hw_info("flow deleted", hw_kv_s("flow", name));
@@ -236,7 +250,8 @@ int hw_flows_delete(struct hw_flows *flows, const char *name, struct hw_err *err
     return result < 0 ? -1 : 0;
 }
 
-/* "Paused" is said once no task runs any more: what is sent from then on waits. Gives up quietly; the watcher tells how it is. */
+/* "Paused" is said once no task runs any more: what is sent from then on waits. Gives up quietly; the watcher tells how
+ * it is. */
 static void wait_until_paused(struct hw_flows *flows, const char *encoded_name) {
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/connectors/%s/status", encoded_name);
     for (int64_t until_ms = hw_mono_ms() + PAUSE_TIMEOUT_MS; hw_mono_ms() < until_ms; usleep(50000)) {
@@ -245,8 +260,8 @@ static void wait_until_paused(struct hw_flows *flows, const char *encoded_name) 
         struct hw_err ignored;
         yyjson_val *task;
         size_t index, max, running = 0;
-        if (hw_upstream_call(flows->options.connect_uri, "GET", path, NULL, 0, 2000, &response, &ignored) < 0 || response.status != 200 ||
-            hw_json_parse(response.body.data, response.body.size, &doc, &ignored) < 0)
+        if (hw_upstream_call(flows->options.connect_uri, "GET", path, NULL, 0, 2000, &response, &ignored) < 0 ||
+            response.status != 200 || hw_json_parse(response.body.data, response.body.size, &doc, &ignored) < 0)
             return;
         yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "tasks"), index, max, task) {
             const char *state = hw_json_str(task, "state");
@@ -260,10 +275,12 @@ static void wait_until_paused(struct hw_flows *flows, const char *encoded_name) 
 static int act_locked(struct hw_flows *flows, const char *name, const char *action, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *encoded = hw_url_encode(name);
     bool restart = strcmp(action, "restart") == 0;
-    HW_CLEANUP(hw_freep) char *path = restart ? hw_xasprintf("/connectors/%s/restart?includeTasks=true", encoded)
-                                              : hw_xasprintf("/connectors/%s/%s", encoded, action);
+    HW_CLEANUP(hw_freep)
+    char *path = restart ? hw_xasprintf("/connectors/%s/restart?includeTasks=true", encoded)
+                         : hw_xasprintf("/connectors/%s/%s", encoded, action);
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
-    HW_TRY(hw_upstream_call(flows->options.connect_uri, restart ? "POST" : "PUT", path, NULL, 0, WORKER_TIMEOUT_MS, &response, err));
+    HW_TRY(hw_upstream_call(flows->options.connect_uri, restart ? "POST" : "PUT", path, NULL, 0, WORKER_TIMEOUT_MS,
+                            &response, err));
     if (response.status == 404) { /* the worker lost it: give it back, which also starts it */
         HW_CLEANUP(hw_freep) char *text = NULL;
         pthread_mutex_lock(&flows->lock);
@@ -291,8 +308,10 @@ static int act_locked(struct hw_flows *flows, const char *name, const char *acti
     struct flow *flow = hw_map_get(&flows->map, name);
     if (flow && strcmp(action, "pause") != 0)
         flow->changed_ms = hw_now_ms();
-    if (flow && strcmp(action, "pause") == 0) { /* what was asked shows at once; the watcher corrects it if the worker disagrees */
-        flow->verdict = (struct hw_flow_verdict){.state = "paused", .why = "Paused on request; events wait in the topic."};
+    if (flow && strcmp(action, "pause") ==
+                    0) { /* what was asked shows at once; the watcher corrects it if the worker disagrees */
+        flow->verdict =
+            (struct hw_flow_verdict){.state = "paused", .why = "Paused on request; events wait in the topic."};
         flow->since_us = hw_now_us();
     }
     pthread_cond_broadcast(&flows->wake);

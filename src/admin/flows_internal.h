@@ -21,7 +21,8 @@ struct flow {
     struct hw_flow_spec spec;
     char etag[24];
     int64_t created_us, updated_us, changed_ms;
-    bool check_connector; /* the worker must be compared with the spec: at start, and after a change that did not reach it */
+    bool check_connector; /* the worker must be compared with the spec: at start, and after a change that did not reach
+                             it */
     unsigned seen;
     /* what the watcher found */
     struct hw_flow_verdict verdict;
@@ -44,11 +45,11 @@ struct hw_flows {
     struct hw_kafka_store *store; /* lock; set once by the watcher */
     pthread_mutex_t lock;         /* guards everything below */
     pthread_cond_t wake;
-    struct hw_map map;            /* name → struct flow */
+    struct hw_map map; /* name → struct flow */
     bool stopping, worker_answers;
     char why_not_ready[320];
     pthread_t watcher;
-    pthread_mutex_t change;       /* one change of a flow at a time; taken before lock */
+    pthread_mutex_t change; /* one change of a flow at a time; taken before lock */
     /* watcher only */
     unsigned round;
     struct hw_map tables; /* name → struct flow_table */
@@ -59,5 +60,6 @@ void flow_free(struct flow *flow);
 void flow_reset_steps(struct flow *flow);
 void *flow_watch_run(void *arg);
 /* PUT /connectors/NAME/config. HW_ERR_CONFIG: refused. */
-HW_MUST_CHECK int flow_give_to_worker(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec, struct hw_err *err);
+HW_MUST_CHECK int flow_give_to_worker(struct hw_flows *flows, const char *name, const struct hw_flow_spec *spec,
+                                      struct hw_err *err);
 void flow_apply(void *arg, struct hw_slice key, struct hw_slice value, int64_t timestamp_ms);

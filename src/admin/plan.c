@@ -1,5 +1,5 @@
-/* Show, then do: every check a change would meet, what it would make, the settings it becomes, and real rows in the target's shape.
- * Nothing here changes anything. */
+/* Show, then do: every check a change would meet, what it would make, the settings it becomes, and real rows in the
+ * target's shape. Nothing here changes anything. */
 #include "admin/admin_internal.h"
 #include "admin/upstream.h"
 #include "event/envelope.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREVIEW_ROWS 20
+#define PREVIEW_ROWS       20
 #define PREVIEW_CELL_BYTES 20000
 
 struct planning {
@@ -26,10 +26,10 @@ struct planning {
 
 enum state { PASS, WARN, FAIL, SKIPPED };
 
-static void check(struct planning *p, const char *id, enum state state, int64_t began_ms, const char *pointer, const char *hint, const char *detail,
-                  const char *format, ...) HW_PRINTF(8, 9);
-static void check(struct planning *p, const char *id, enum state state, int64_t began_ms, const char *pointer, const char *hint, const char *detail,
-                  const char *format, ...) {
+static void check(struct planning *p, const char *id, enum state state, int64_t began_ms, const char *pointer,
+                  const char *hint, const char *detail, const char *format, ...) HW_PRINTF(8, 9);
+static void check(struct planning *p, const char *id, enum state state, int64_t began_ms, const char *pointer,
+                  const char *hint, const char *detail, const char *format, ...) {
     static const char *const words[] = {"pass", "warn", "fail", "skipped"};
     char title[400];
     va_list args;
@@ -62,7 +62,8 @@ static void away(struct planning *p, const char *code, const char *format, ...) 
     va_end(args);
 }
 
-static yyjson_mut_val *effect(struct planning *p, const char *action, const char *object, const char *name, const char *detail) {
+static yyjson_mut_val *effect(struct planning *p, const char *action, const char *object, const char *name,
+                              const char *detail) {
     yyjson_mut_val *item = yyjson_mut_arr_add_obj(p->doc, p->effects);
     yyjson_mut_obj_add_str(p->doc, item, "action", action);
     yyjson_mut_obj_add_str(p->doc, item, "object", object);
@@ -80,10 +81,13 @@ static enum hw_flow_kind check_name(struct planning *p) {
         check(p, "name", FAIL, began, NULL, "wait until Kafka answers", why, "The flows cannot be read");
         away(p, "kafka_unreachable", "%s", why);
     } else if (kind == HW_FLOW_UNMANAGED) {
-        hw_field_error_add(p->errors, "{flow}", "conflict", "choose another name", NULL, "a connector %s exists that was not made as a flow", p->name);
-        check(p, "name", FAIL, began, "{flow}", "choose another name", NULL, "%s is a connector that was not made as a flow", p->name);
+        hw_field_error_add(p->errors, "{flow}", "conflict", "choose another name", NULL,
+                           "a connector %s exists that was not made as a flow", p->name);
+        check(p, "name", FAIL, began, "{flow}", "choose another name", NULL,
+              "%s is a connector that was not made as a flow", p->name);
     } else {
-        check(p, "name", PASS, began, NULL, NULL, NULL, kind == HW_FLOW_NONE ? "The name %s is free" : "The flow %s exists and would be changed", p->name);
+        check(p, "name", PASS, began, NULL, NULL, NULL,
+              kind == HW_FLOW_NONE ? "The name %s is free" : "The flow %s exists and would be changed", p->name);
     }
     return kind;
 }
@@ -98,7 +102,8 @@ static void check_topic(struct planning *p, const char *topic, const char *point
         found = hw_topics_get(p->admin->topics, topic, &view);
     }
     if (!hw_topics_reachable(p->admin->topics, text, sizeof text, NULL)) {
-        check(p, "topic", FAIL, began, pointer, "check that Kafka runs (highway doctor)", text, "Kafka cannot be asked about %s", topic);
+        check(p, "topic", FAIL, began, pointer, "check that Kafka runs (highway doctor)", text,
+              "Kafka cannot be asked about %s", topic);
         away(p, "kafka_unreachable", "%s", text);
     } else if (found) {
         snprintf(text, sizeof text, "%lld events", (long long)view.messages);
@@ -106,7 +111,8 @@ static void check_topic(struct planning *p, const char *topic, const char *point
         effect(p, "use", "topic", topic, NULL);
     } else {
         snprintf(text, sizeof text, "send a first event to it: POST %s/v1/events/%s", p->admin->ingest_uri, topic);
-        check(p, "topic", WARN, began, pointer, text, "It would be made now and be empty; is the name right?", "Topic %s does not exist yet", topic);
+        check(p, "topic", WARN, began, pointer, text, "It would be made now and be empty; is the name right?",
+              "Topic %s does not exist yet", topic);
         effect(p, "create", "topic", topic, "empty");
     }
     if (found)
@@ -118,12 +124,14 @@ static void check_table(struct planning *p) {
     int64_t began = hw_mono_ms();
     struct hw_err err = {0};
     HW_CLEANUP(hw_http_response_done) struct hw_http_response config = {0};
-    if (hw_upstream_call(p->admin->catalog_uri, "GET", "/v1/config", NULL, 0, 5000, &config, &err) < 0 || config.status != 200) {
+    if (hw_upstream_call(p->admin->catalog_uri, "GET", "/v1/config", NULL, 0, 5000, &config, &err) < 0 ||
+        config.status != 200) {
         if (!err.text[0])
             snprintf(err.text, sizeof err.text, "it answers HTTP %d", config.status);
-        check(p, "catalog", FAIL, began, NULL, "check that the catalog runs (highway doctor)", err.text, "The catalog at %s does not answer",
-              p->admin->catalog_uri);
-        check(p, "table", SKIPPED, began, "/to/table", NULL, "The catalog could not be asked", "Table %s", p->spec->table);
+        check(p, "catalog", FAIL, began, NULL, "check that the catalog runs (highway doctor)", err.text,
+              "The catalog at %s does not answer", p->admin->catalog_uri);
+        check(p, "table", SKIPPED, began, "/to/table", NULL, "The catalog could not be asked", "Table %s",
+              p->spec->table);
         away(p, "catalog_unreachable", "%.380s", err.text);
         return;
     }
@@ -133,14 +141,17 @@ static void check_table(struct planning *p) {
     HW_CLEANUP(hw_freep) char *space = hw_xstrndup(p->spec->table, (size_t)(dot - p->spec->table));
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/v1/namespaces/%s/tables/%s", space, dot + 1);
     HW_CLEANUP(hw_http_response_done) struct hw_http_response table = {0};
-    if (hw_upstream_call(p->admin->catalog_uri, "GET", path, NULL, 0, 5000, &table, &err) < 0 || (table.status != 200 && table.status != 404)) {
-        check(p, "table", FAIL, began, "/to/table", "check that the catalog runs (highway doctor)", err.text, "Table %s cannot be looked up", p->spec->table);
+    if (hw_upstream_call(p->admin->catalog_uri, "GET", path, NULL, 0, 5000, &table, &err) < 0 ||
+        (table.status != 200 && table.status != 404)) {
+        check(p, "table", FAIL, began, "/to/table", "check that the catalog runs (highway doctor)", err.text,
+              "Table %s cannot be looked up", p->spec->table);
         away(p, "catalog_unreachable", "the table cannot be looked up: %.300s", err.text);
         return;
     }
     p->table_known = true;
     p->table_exists = table.status == 200;
-    check(p, "table", PASS, began, "/to/table", NULL, p->table_exists ? "Rows are added to it" : "It is made with the first commit",
+    check(p, "table", PASS, began, "/to/table", NULL,
+          p->table_exists ? "Rows are added to it" : "It is made with the first commit",
           p->table_exists ? "Table %s exists" : "Table %s can be made", p->spec->table);
 }
 
@@ -151,10 +162,13 @@ static void table_effect(struct planning *p) {
         effect(p, "use", "table", p->spec->table, "rows are added");
         return;
     }
-    HW_CLEANUP(hw_freep) char *ddl = hw_xasprintf("CREATE TABLE %s (\n  event_id STRING,\n  event_ts TIMESTAMP WITH TIME ZONE,\n  event_version STRING,\n  event_name STRING,\n"
-                                                  "  payload STRING,\n  _topic STRING,\n  _partition INT,\n  _offset BIGINT,\n  _kafka_ts TIMESTAMP WITH TIME ZONE\n"
-                                                  ") PARTITIONED BY (day(event_ts))",
-                                                  p->spec->table);
+    HW_CLEANUP(hw_freep)
+    char *ddl = hw_xasprintf("CREATE TABLE %s (\n  event_id STRING,\n  event_ts TIMESTAMP WITH TIME ZONE,\n  "
+                             "event_version STRING,\n  event_name STRING,\n"
+                             "  payload STRING,\n  _topic STRING,\n  _partition INT,\n  _offset BIGINT,\n  _kafka_ts "
+                             "TIMESTAMP WITH TIME ZONE\n"
+                             ") PARTITIONED BY (day(event_ts))",
+                             p->spec->table);
     hw_json_add_text(p->doc, effect(p, "create", "table", p->spec->table, "with the first commit"), "ddl", ddl);
 }
 
@@ -163,15 +177,18 @@ static bool check_worker(struct planning *p) {
     struct hw_err err = {0};
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
-    if (hw_upstream_call(p->admin->connect_uri, "GET", "/", NULL, 0, 5000, &response, &err) < 0 || response.status != 200) {
+    if (hw_upstream_call(p->admin->connect_uri, "GET", "/", NULL, 0, 5000, &response, &err) < 0 ||
+        response.status != 200) {
         if (!err.text[0])
             snprintf(err.text, sizeof err.text, "it answers HTTP %d", response.status);
-        check(p, "worker", FAIL, began, NULL, "check that the connect worker runs (highway doctor)", err.text, "The connect worker at %s does not answer",
-              p->admin->connect_uri);
+        check(p, "worker", FAIL, began, NULL, "check that the connect worker runs (highway doctor)", err.text,
+              "The connect worker at %s does not answer", p->admin->connect_uri);
         away(p, "connect_unreachable", "%.380s", err.text);
         return false;
     }
-    const char *version = hw_json_parse(response.body.data, response.body.size, &doc, &err) == 0 ? hw_json_str(yyjson_doc_get_root(doc), "version") : NULL;
+    const char *version = hw_json_parse(response.body.data, response.body.size, &doc, &err) == 0
+                              ? hw_json_str(yyjson_doc_get_root(doc), "version")
+                              : NULL;
     check(p, "worker", PASS, began, NULL, NULL, version, "The connect worker answers");
     return true;
 }
@@ -194,14 +211,16 @@ static void check_settings(struct planning *p, const struct hw_flow_settings *se
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/connector-plugins/%s/config/validate", class);
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
     HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
-    bool answered = hw_upstream_call(p->admin->connect_uri, "PUT", path, body.data, body.size, 15000, &response, &err) == 0;
+    bool answered =
+        hw_upstream_call(p->admin->connect_uri, "PUT", path, body.data, body.size, 15000, &response, &err) == 0;
     if (!answered || response.status != 200 || hw_json_parse(response.body.data, response.body.size, &doc, &err) < 0) {
         char message[400];
         snprintf(message, sizeof message, "%.390s", err.text);
         if (answered)
             hw_upstream_message(&response, message, sizeof message);
         bool refused = answered && response.status >= 400 && response.status < 500;
-        check(p, "plugin_config", FAIL, began, "/plugin", refused ? "the worker may lack this plugin" : "try again", message, "The worker could not check the settings");
+        check(p, "plugin_config", FAIL, began, "/plugin", refused ? "the worker may lack this plugin" : "try again",
+              message, "The worker could not check the settings");
         if (refused)
             hw_field_error_add(p->errors, "/plugin", "not_found", NULL, NULL, "%s", message);
         else
@@ -216,7 +235,8 @@ static void check_settings(struct planning *p, const struct hw_flow_settings *se
         yyjson_arr_foreach(yyjson_obj_get(value, "errors"), inner, inner_max, fault) {
             char pointer[320];
             hw_flow_setting_pointer(p->spec, key ? key : "", pointer, sizeof pointer);
-            hw_field_error_add(p->errors, pointer, "format", NULL, NULL, "%s", yyjson_get_str(fault) ? yyjson_get_str(fault) : "refused");
+            hw_field_error_add(p->errors, pointer, "format", NULL, NULL, "%s",
+                               yyjson_get_str(fault) ? yyjson_get_str(fault) : "refused");
             faults++;
         }
     }
@@ -224,8 +244,8 @@ static void check_settings(struct planning *p, const struct hw_flow_settings *se
     snprintf(detail, sizeof detail, "%zu settings", settings->count);
     if (faults)
         snprintf(detail, sizeof detail, "%zu faults, see errors", faults);
-    check(p, "plugin_config", faults ? FAIL : PASS, began, NULL, faults ? "correct the fields named in errors" : NULL, detail,
-          faults ? "The worker refuses the settings" : "The worker accepts the settings");
+    check(p, "plugin_config", faults ? FAIL : PASS, began, NULL, faults ? "correct the fields named in errors" : NULL,
+          detail, faults ? "The worker refuses the settings" : "The worker accepts the settings");
 }
 
 static yyjson_mut_val *settings_json(struct planning *p, const struct hw_flow_settings *settings) {
@@ -241,7 +261,8 @@ static yyjson_mut_val *settings_json(struct planning *p, const struct hw_flow_se
     return out;
 }
 
-/* --- Preview ------------------------------------------------------------------------------------------------------------------ */
+/* --- Preview
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void add_cell(yyjson_mut_doc *doc, yyjson_mut_val *row, const char *text, size_t size) {
     size = HW_MIN(size, (size_t)PREVIEW_CELL_BYTES);
@@ -264,7 +285,8 @@ static void preview_rows(struct planning *p, const char *topic, yyjson_mut_val *
         return;
     int partitions = view.partitions;
     hw_topic_view_done(&view);
-    if (hw_sample_read(p->admin->settings, hw_topics_client(p->admin->topics), topic, partitions, PREVIEW_ROWS, 5000, &sample, &err) < 0)
+    if (hw_sample_read(p->admin->settings, hw_topics_client(p->admin->topics), topic, partitions, PREVIEW_ROWS, 5000,
+                       &sample, &err) < 0)
         return;
     for (size_t i = 0; i < sample.count && yyjson_mut_arr_size(rows) < PREVIEW_ROWS; i++) {
         const struct hw_sample_event *event = &sample.events[i];
@@ -290,9 +312,15 @@ static void preview_rows(struct planning *p, const char *topic, yyjson_mut_val *
 }
 
 static yyjson_mut_val *preview(struct planning *p) {
-    static const char *const columns[][2] = {{"event_id", "VARCHAR"},   {"event_ts", "TIMESTAMP WITH TIME ZONE"}, {"event_version", "VARCHAR"},
-                                             {"event_name", "VARCHAR"}, {"payload", "VARCHAR"},                   {"_topic", "VARCHAR"},
-                                             {"_partition", "INTEGER"}, {"_offset", "BIGINT"},                    {"_kafka_ts", "TIMESTAMP WITH TIME ZONE"}};
+    static const char *const columns[][2] = {{"event_id", "VARCHAR"},
+                                             {"event_ts", "TIMESTAMP WITH TIME ZONE"},
+                                             {"event_version", "VARCHAR"},
+                                             {"event_name", "VARCHAR"},
+                                             {"payload", "VARCHAR"},
+                                             {"_topic", "VARCHAR"},
+                                             {"_partition", "INTEGER"},
+                                             {"_offset", "BIGINT"},
+                                             {"_kafka_ts", "TIMESTAMP WITH TIME ZONE"}};
     if (p->spec->is_source || !p->spec->table)
         return yyjson_mut_null(p->doc);
     size_t bad = 0;
@@ -317,7 +345,8 @@ static yyjson_mut_val *preview(struct planning *p) {
     return out;
 }
 
-/* --- The plan ----------------------------------------------------------------------------------------------------------------- */
+/* --- The plan
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void run_checks(struct planning *p, enum hw_flow_kind *kind, const struct hw_flow_settings *settings) {
     char pointer[64];
@@ -346,8 +375,9 @@ static void run_checks(struct planning *p, enum hw_flow_kind *kind, const struct
     effect(p, *kind == HW_FLOW_NONE ? "create" : "update", "flow", p->name, NULL);
 }
 
-yyjson_mut_val *hw_plan_make(struct hw_admin *admin, const char *name, const struct hw_flow_spec *spec, struct hw_field_errors *errors,
-                             bool with_preview, yyjson_mut_doc *doc, struct hw_plan *out_plan) {
+yyjson_mut_val *hw_plan_make(struct hw_admin *admin, const char *name, const struct hw_flow_spec *spec,
+                             struct hw_field_errors *errors, bool with_preview, yyjson_mut_doc *doc,
+                             struct hw_plan *out_plan) {
     *out_plan = (struct hw_plan){.valid = errors->count == 0};
     struct planning p = {.admin = admin, .name = name, .spec = spec, .errors = errors, .plan = out_plan, .doc = doc};
     p.checks = yyjson_mut_arr(doc);

@@ -1,11 +1,12 @@
 #include "admin/topics.h"
 
-#define WINDOW_MS 60000
+#define WINDOW_MS  60000
 #define SPACING_MS 950 /* closer looks replace the newest point, so that the ring always spans the window */
 
 void hw_rate_add(struct hw_rate *rate, int64_t now_ms, int64_t count) {
     if (rate->used >= 2) {
-        unsigned before = (rate->first + rate->used - 2) % HW_RATE_POINTS, newest = (rate->first + rate->used - 1) % HW_RATE_POINTS;
+        unsigned before = (rate->first + rate->used - 2) % HW_RATE_POINTS,
+                 newest = (rate->first + rate->used - 1) % HW_RATE_POINTS;
         if (now_ms - rate->at_ms[before] < SPACING_MS) {
             rate->at_ms[newest] = now_ms;
             rate->count[newest] = count;
@@ -30,7 +31,8 @@ double hw_rate_per_minute(const struct hw_rate *rate, int64_t now_ms) {
     if (rate->used < 2)
         return -1;
     unsigned newest = (rate->first + rate->used - 1) % HW_RATE_POINTS;
-    int64_t span = rate->at_ms[newest] - rate->at_ms[rate->first], more = rate->count[newest] - rate->count[rate->first];
+    int64_t span = rate->at_ms[newest] - rate->at_ms[rate->first],
+            more = rate->count[newest] - rate->count[rate->first];
     (void)now_ms;
     if (span <= 0)
         return -1;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void hw_field_error_add(struct hw_field_errors *errors, const char *pointer, const char *code, const char *hint, const char *const *allowed,
-                        const char *format, ...) {
+void hw_field_error_add(struct hw_field_errors *errors, const char *pointer, const char *code, const char *hint,
+                        const char *const *allowed, const char *format, ...) {
     if (errors->count++ >= HW_FIELD_ERRORS_MAX)
         return;
     struct hw_field_error *error = &errors->items[errors->count - 1];
@@ -39,7 +39,8 @@ yyjson_mut_val *hw_field_errors_json(yyjson_mut_doc *doc, const struct hw_field_
     return list;
 }
 
-/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
+ */
 static size_t utf8_size(const unsigned char *p, size_t left) {
     if (p[0] < 0x80)
         return 1;
@@ -93,7 +94,8 @@ void hw_json_add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *k
         yyjson_mut_obj_add_strncpy(doc, object, key, text, size);
         return;
     }
-    HW_CLEANUP(hw_freep) char *safe = hw_xstrdup(text); /* cut messages, other people's words: one bad byte must not cost the answer */
+    HW_CLEANUP(hw_freep)
+    char *safe = hw_xstrdup(text); /* cut messages, other people's words: one bad byte must not cost the answer */
     for (char *c = safe; *c; c++)
         if ((unsigned char)*c >= 0x80)
             *c = '?';
@@ -123,12 +125,14 @@ void hw_json_add_int64_known(yyjson_mut_doc *doc, yyjson_mut_val *object, const 
         hw_json_add_int64(doc, object, key, number);
 }
 
-void hw_admin_reply_text(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type, const void *text, size_t size) {
+void hw_admin_reply_text(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type,
+                         const void *text, size_t size) {
     hw_access_log_write(log, x, status, size);
     hw_http_reply(x, status, content_type, text, size);
 }
 
-static void reply_doc(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type, yyjson_mut_doc *doc) {
+static void reply_doc(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type,
+                      yyjson_mut_doc *doc) {
     struct hw_buf body = {0};
     hw_http_set_header(x, "Cache-Control", "no-store");
     if (hw_json_write(doc, &body) < 0) {
@@ -147,22 +151,35 @@ void hw_admin_reply(struct hw_access_log *log, struct hw_http_exchange *x, int s
 
 static const char *title_of(int status) {
     switch (status) {
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 422: return "Unprocessable Content";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Internal Server Error";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 422:
+        return "Unprocessable Content";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return "Internal Server Error";
     }
 }
 
-void hw_admin_problem(struct hw_access_log *log, struct hw_http_exchange *x, const struct hw_problem *problem, const char *format, ...) {
+void hw_admin_problem(struct hw_access_log *log, struct hw_http_exchange *x, const struct hw_problem *problem,
+                      const char *format, ...) {
     char detail[1200], request_id[37];
     va_list args;
     va_start(args, format);

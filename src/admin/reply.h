@@ -30,8 +30,8 @@ struct hw_field_errors {
     struct hw_field_error items[HW_FIELD_ERRORS_MAX];
 };
 /* hint may be NULL. */
-void hw_field_error_add(struct hw_field_errors *errors, const char *pointer, const char *code, const char *hint, const char *const *allowed,
-                        const char *format, ...) HW_PRINTF(6, 7);
+void hw_field_error_add(struct hw_field_errors *errors, const char *pointer, const char *code, const char *hint,
+                        const char *const *allowed, const char *format, ...) HW_PRINTF(6, 7);
 yyjson_mut_val *hw_field_errors_json(yyjson_mut_doc *doc, const struct hw_field_errors *errors);
 
 struct hw_problem {
@@ -40,14 +40,17 @@ struct hw_problem {
     const struct hw_field_errors *errors;
 };
 void hw_admin_reply(struct hw_access_log *log, struct hw_http_exchange *x, int status, yyjson_mut_doc *doc);
-void hw_admin_reply_text(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type, const void *text, size_t size);
-void hw_admin_problem(struct hw_access_log *log, struct hw_http_exchange *x, const struct hw_problem *problem, const char *format, ...)
-    HW_PRINTF(4, 5);
+void hw_admin_reply_text(struct hw_access_log *log, struct hw_http_exchange *x, int status, const char *content_type,
+                         const void *text, size_t size);
+void hw_admin_problem(struct hw_access_log *log, struct hw_http_exchange *x, const struct hw_problem *problem,
+                      const char *format, ...) HW_PRINTF(4, 5);
 
 /* JSON bits the contract wants everywhere. Keys are borrowed literals. */
 void hw_json_add_time(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t us); /* <= 0: null */
 void hw_json_add_int64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t number);
-void hw_json_add_int64_known(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t number); /* < 0: null */
-void hw_json_add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const char *text);      /* copied; NULL: null; bad UTF-8 becomes ? */
+void hw_json_add_int64_known(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+                             int64_t number); /* < 0: null */
+void hw_json_add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+                      const char *text); /* copied; NULL: null; bad UTF-8 becomes ? */
 bool hw_text_is_utf8(const void *text, size_t size);
 char *hw_base64(const void *data, size_t size); /* malloc'd */

@@ -8,31 +8,38 @@
 #include <string.h>
 #include <strings.h>
 
-static void bad_query(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, const char *const *allowed, const char *detail) {
+static void bad_query(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, const char *const *allowed,
+                      const char *detail) {
     HW_CLEANUP(hw_freep) struct hw_field_errors *errors = hw_xcalloc(1, sizeof *errors);
     char pointer[64];
     snprintf(pointer, sizeof pointer, "?%s", name);
     hw_field_error_add(errors, pointer, allowed ? "enum" : "range", NULL, allowed, "%s", detail);
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 400, .code = "bad_request", .errors = errors}, "query parameter %s: %s", name, detail);
+    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 400, .code = "bad_request", .errors = errors},
+                     "query parameter %s: %s", name, detail);
 }
 
 int hw_admin_body(struct hw_admin *admin, struct hw_http_exchange *x, yyjson_doc **out_doc) {
     struct hw_slice body = hw_http_body(x);
     struct hw_err err = {0};
     if (body.size == 0) {
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 400, .code = "bad_json", .hint = "send a JSON object as the request's body"},
-                         "the request has no body");
+        hw_admin_problem(
+            admin->access, x,
+            &(struct hw_problem){.status = 400, .code = "bad_json", .hint = "send a JSON object as the request's body"},
+            "the request has no body");
         return -1;
     }
     if (hw_json_parse(body.data, body.size, out_doc, &err) < 0) {
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 400, .code = "bad_json", .hint = "the body must be one JSON document in UTF-8"}, "%s",
-                         err.text);
+        hw_admin_problem(admin->access, x,
+                         &(struct hw_problem){
+                             .status = 400, .code = "bad_json", .hint = "the body must be one JSON document in UTF-8"},
+                         "%s", err.text);
         return -1;
     }
     return 0;
 }
 
-int hw_admin_query_number(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, long least, long most, long *number) {
+int hw_admin_query_number(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, long least, long most,
+                          long *number) {
     const char *text = hw_http_query(x, name);
     if (!text)
         return 0;
@@ -48,7 +55,8 @@ int hw_admin_query_number(struct hw_admin *admin, struct hw_http_exchange *x, co
     return 0;
 }
 
-int hw_admin_query_word(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, const char *const *words, const char **word) {
+int hw_admin_query_word(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, const char *const *words,
+                        const char **word) {
     const char *text = hw_http_query(x, name);
     if (!text)
         return 0;
@@ -59,7 +67,8 @@ int hw_admin_query_word(struct hw_admin *admin, struct hw_http_exchange *x, cons
         }
     char detail[160];
     const char *near = hw_nearest(text, words);
-    snprintf(detail, sizeof detail, "\"%.60s\" is none of the values%s%s%s", text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    snprintf(detail, sizeof detail, "\"%.60s\" is none of the values%s%s%s", text, near ? "; did you mean " : "",
+             near ? near : "", near ? "?" : "");
     bad_query(admin, x, name, words, detail);
     return -1;
 }
@@ -83,7 +92,8 @@ int hw_admin_page(struct hw_admin *admin, struct hw_http_exchange *x, size_t tot
     return 0;
 }
 
-void hw_admin_page_json(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct hw_page *page, size_t total, int64_t as_of_us) {
+void hw_admin_page_json(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct hw_page *page, size_t total,
+                        int64_t as_of_us) {
     char cursor[32];
     snprintf(cursor, sizeof cursor, "n%zu", page->end);
     if (page->end < total)
@@ -95,20 +105,26 @@ void hw_admin_page_json(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct 
 }
 
 void hw_admin_kafka_away(struct hw_admin *admin, struct hw_http_exchange *x, const char *why) {
-    HW_CLEANUP(hw_freep) char *hint = hw_xasprintf("check that Kafka runs at %s (highway doctor); this heals by itself once it answers", admin->bootstrap);
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 503, .code = "kafka_unreachable", .hint = hint}, "Kafka cannot be asked: %s", why);
+    HW_CLEANUP(hw_freep)
+    char *hint = hw_xasprintf("check that Kafka runs at %s (highway doctor); this heals by itself once it answers",
+                              admin->bootstrap);
+    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 503, .code = "kafka_unreachable", .hint = hint},
+                     "Kafka cannot be asked: %s", why);
 }
 
 void hw_admin_connect_away(struct hw_admin *admin, struct hw_http_exchange *x, const char *why) {
-    HW_CLEANUP(hw_freep) char *hint = hw_xasprintf("check that the connect worker runs at %s (highway doctor), then try again", admin->connect_uri);
+    HW_CLEANUP(hw_freep)
+    char *hint =
+        hw_xasprintf("check that the connect worker runs at %s (highway doctor), then try again", admin->connect_uri);
     hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 503, .code = "connect_unreachable", .hint = hint},
                      "the connect worker cannot do it now: %s", why);
 }
 
 void hw_admin_catalog_away(struct hw_admin *admin, struct hw_http_exchange *x, const char *why) {
-    HW_CLEANUP(hw_freep) char *hint = hw_xasprintf("check that the catalog runs at %s (highway doctor), then try again", admin->catalog_uri);
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 503, .code = "catalog_unreachable", .hint = hint}, "the catalog cannot be asked: %s",
-                     why);
+    HW_CLEANUP(hw_freep)
+    char *hint = hw_xasprintf("check that the catalog runs at %s (highway doctor), then try again", admin->catalog_uri);
+    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 503, .code = "catalog_unreachable", .hint = hint},
+                     "the catalog cannot be asked: %s", why);
 }
 
 bool hw_contains_nocase(const char *text, const char *part) {

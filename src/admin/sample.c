@@ -1,5 +1,5 @@
-/* The newest events: each partition is read from `limit` events before its end to its end. Reaching every end is what makes the
- * answer complete; running out of time is said, never dressed up as emptiness. */
+/* The newest events: each partition is read from `limit` events before its end to its end. Reaching every end is what
+ * makes the answer complete; running out of time is said, never dressed up as emptiness. */
 #include "admin/topics.h"
 
 #include <stdlib.h>
@@ -62,8 +62,9 @@ static int consumer_new(const struct hw_settings *settings, rd_kafka_t **out, st
     rd_kafka_conf_t *conf;
     char text[256];
     HW_TRY(hw_kafka_conf(settings, "admin-sample", &conf, err));
-    static const char *const wanted[][2] = {{"group.id", "highway-admin-sample"}, {"enable.auto.commit", "false"}, {"enable.partition.eof", "true"},
-                                            {"auto.offset.reset", "earliest"},    {"fetch.wait.max.ms", "50"},     {"queued.max.messages.kbytes", "16384"}};
+    static const char *const wanted[][2] = {
+        {"group.id", "highway-admin-sample"}, {"enable.auto.commit", "false"}, {"enable.partition.eof", "true"},
+        {"auto.offset.reset", "earliest"},    {"fetch.wait.max.ms", "50"},     {"queued.max.messages.kbytes", "16384"}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(wanted); i++)
         if (hw_kafka_conf_set(conf, wanted[i][0], wanted[i][1], err) < 0) {
             rd_kafka_conf_destroy(conf);
@@ -78,20 +79,22 @@ static int consumer_new(const struct hw_settings *settings, rd_kafka_t **out, st
     return 0;
 }
 
-/* Where each partition's tail begins and where it ends now. Asked through a client that is connected already: a new consumer that
- * looks for "the tail" itself first waits half a second for its connection. */
+/* Where each partition's tail begins and where it ends now. Asked through a client that is connected already: a new
+ * consumer that looks for "the tail" itself first waits half a second for its connection. */
 struct tail {
     int64_t end;
     bool done;
 };
 
-static int find_tails(rd_kafka_t *client, const char *topic, int partitions, size_t limit, int64_t until_ms, struct tail *tails,
-                      rd_kafka_topic_partition_list_t *list, struct hw_err *err) {
+static int find_tails(rd_kafka_t *client, const char *topic, int partitions, size_t limit, int64_t until_ms,
+                      struct tail *tails, rd_kafka_topic_partition_list_t *list, struct hw_err *err) {
     for (int p = 0; p < partitions; p++) {
         int64_t low = 0, high = 0, left = until_ms - hw_mono_ms();
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, p, &low, &high, (int)HW_MAX(left, (int64_t)1));
+        rd_kafka_resp_err_t code =
+            rd_kafka_query_watermark_offsets(client, topic, p, &low, &high, (int)HW_MAX(left, (int64_t)1));
         if (code)
-            return hw_err_set(err, HW_ERR_RETRY, (int)code, "topic %s, partition %d: %s", topic, p, rd_kafka_err2str(code));
+            return hw_err_set(err, HW_ERR_RETRY, (int)code, "topic %s, partition %d: %s", topic, p,
+                              rd_kafka_err2str(code));
         tails[p] = (struct tail){.end = high, .done = high <= low};
         if (!tails[p].done)
             rd_kafka_topic_partition_list_add(list, topic, p)->offset = HW_MAX(low, high - (int64_t)limit);
@@ -99,9 +102,10 @@ static int find_tails(rd_kafka_t *client, const char *topic, int partitions, siz
     return 0;
 }
 
-/* Reads until every tail is whole: at its last offset, or told "end of partition" (the last offsets may be gaps: compacted away,
- * or marks of transactions). */
-static void read_tails(rd_kafka_t *consumer, struct tail *tails, int partitions, int left, int64_t until_ms, struct hw_sample *out) {
+/* Reads until every tail is whole: at its last offset, or told "end of partition" (the last offsets may be gaps:
+ * compacted away, or marks of transactions). */
+static void read_tails(rd_kafka_t *consumer, struct tail *tails, int partitions, int left, int64_t until_ms,
+                       struct hw_sample *out) {
     size_t room = 0;
     while (left > 0 && hw_mono_ms() < until_ms) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
@@ -126,8 +130,8 @@ static void read_tails(rd_kafka_t *consumer, struct tail *tails, int partitions,
     out->complete = left == 0;
 }
 
-int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic, int partitions, size_t limit, int timeout_ms,
-                   struct hw_sample *out, struct hw_err *err) {
+int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic, int partitions,
+                   size_t limit, int timeout_ms, struct hw_sample *out, struct hw_err *err) {
     *out = (struct hw_sample){0};
     partitions = HW_MIN(partitions, MAX_PARTITIONS);
     int64_t until_ms = hw_mono_ms() + timeout_ms;

@@ -86,12 +86,13 @@ static void add_layout(struct hw_admin *admin, const char *name, yyjson_mut_doc 
     struct hw_err err = {0};
     yyjson_mut_val *cuts = yyjson_mut_obj_add_arr(doc, out, "partition_by");
     yyjson_val *metadata = NULL;
-    if (hw_upstream_call(admin->catalog_uri, "GET", path, NULL, 0, 10000, &response, &err) == 0 && response.status == 200 &&
-        hw_json_parse(response.body.data, response.body.size, &answer, &err) == 0)
+    if (hw_upstream_call(admin->catalog_uri, "GET", path, NULL, 0, 10000, &response, &err) == 0 &&
+        response.status == 200 && hw_json_parse(response.body.data, response.body.size, &answer, &err) == 0)
         metadata = yyjson_obj_get(yyjson_doc_get_root(answer), "metadata");
     const char *location = hw_json_str(metadata, "location");
     hw_json_add_text(doc, out, "location", location ? location : "");
-    int64_t spec_id = hw_json_int(metadata, "default-spec-id", 0), schema_id = hw_json_int(metadata, "current-schema-id", 0);
+    int64_t spec_id = hw_json_int(metadata, "default-spec-id", 0),
+            schema_id = hw_json_int(metadata, "current-schema-id", 0);
     yyjson_val *spec, *field, *schema, *column;
     size_t i, i_max, j, j_max, k, k_max, l, l_max;
     yyjson_arr_foreach(yyjson_obj_get(metadata, "partition-specs"), i, i_max, spec) {
@@ -102,11 +103,15 @@ static void add_layout(struct hw_admin *admin, const char *name, yyjson_mut_doc 
             yyjson_arr_foreach(yyjson_obj_get(metadata, "schemas"), k, k_max, schema) {
                 if (hw_json_int(schema, "schema-id", -1) != schema_id)
                     continue;
-                yyjson_arr_foreach(yyjson_obj_get(schema, "fields"), l, l_max, column) if (hw_json_int(column, "id", -1) == hw_json_int(field, "source-id", -2))
-                    source = hw_json_str(column, "name");
+                yyjson_arr_foreach(yyjson_obj_get(schema, "fields"), l, l_max, column) {
+                    if (hw_json_int(column, "id", -1) == hw_json_int(field, "source-id", -2))
+                        source = hw_json_str(column, "name");
+                }
             }
-            HW_CLEANUP(hw_freep) char *text = transform && strcmp(transform, "identity") == 0 ? hw_xasprintf("%s", source ? source : "?")
-                                                                                              : hw_xasprintf("%s(%s)", transform ? transform : "?", source ? source : "?");
+            HW_CLEANUP(hw_freep)
+            char *text = transform && strcmp(transform, "identity") == 0
+                             ? hw_xasprintf("%s", source ? source : "?")
+                             : hw_xasprintf("%s(%s)", transform ? transform : "?", source ? source : "?");
             yyjson_mut_arr_add_strcpy(doc, cuts, text);
         }
     }
@@ -131,8 +136,11 @@ void hw_route_table(struct hw_http_exchange *x, void *arg) {
     }
     if (!found) {
         const char *near = hw_nearest(wanted, names);
-        HW_CLEANUP(hw_freep) char *hint = near ? hw_xasprintf("did you mean %s?", near) : hw_xstrdup("a flow makes its table with its first commit");
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint}, "there is no table %.300s", wanted);
+        HW_CLEANUP(hw_freep)
+        char *hint =
+            near ? hw_xasprintf("did you mean %s?", near) : hw_xstrdup("a flow makes its table with its first commit");
+        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint},
+                         "there is no table %.300s", wanted);
         return;
     }
     HW_CLEANUP(hw_json_mut_freep) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -169,16 +177,20 @@ void hw_route_sql(struct hw_http_exchange *x, void *arg) {
     }
     yyjson_val *sql = yyjson_obj_get(root, "sql"), *limit = yyjson_obj_get(root, "limit");
     if (!yyjson_is_str(sql) || yyjson_get_len(sql) == 0)
-        hw_field_error_add(errors, "/sql", sql ? "type" : "required", "one SELECT statement in quotes", NULL, "the statement is missing");
+        hw_field_error_add(errors, "/sql", sql ? "type" : "required", "one SELECT statement in quotes", NULL,
+                           "the statement is missing");
     else if (yyjson_get_len(sql) > 100000 || strlen(yyjson_get_str(sql)) != yyjson_get_len(sql))
         hw_field_error_add(errors, "/sql", "range", NULL, NULL, "at most 100000 bytes, without NUL");
     if (limit && (!yyjson_is_int(limit) || yyjson_get_sint(limit) < 1 || yyjson_get_sint(limit) > 10000))
         hw_field_error_add(errors, "/limit", "range", NULL, NULL, "expected a whole number from 1 to 10000");
     if (errors->count) {
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors}, "%s", errors->items[0].detail);
+        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors},
+                         "%s", errors->items[0].detail);
         return;
     }
-    struct hw_sql_options options = {.catalog_uri = admin->catalog_uri, .timeout_ms = SQL_TIMEOUT_MS, .max_rows = (size_t)hw_json_int(root, "limit", 1000)};
+    struct hw_sql_options options = {.catalog_uri = admin->catalog_uri,
+                                     .timeout_ms = SQL_TIMEOUT_MS,
+                                     .max_rows = (size_t)hw_json_int(root, "limit", 1000)};
     struct hw_buf answer = {0};
     struct hw_err err = {0};
     if (hw_sql_run(&options, yyjson_get_str(sql), &answer, &err) < 0) {
@@ -187,12 +199,17 @@ void hw_route_sql(struct hw_http_exchange *x, void *arg) {
             hw_admin_catalog_away(admin, x, err.text);
             return;
         }
-        bool late = strstr(err.text, "longer than") || strstr(err.text, "timeout") || strstr(err.text, "too long") || strstr(err.text, "time limit");
+        bool late = strstr(err.text, "longer than") || strstr(err.text, "timeout") || strstr(err.text, "too long") ||
+                    strstr(err.text, "time limit");
         bool fault = err.kind == HW_ERR_DATA || err.kind == HW_ERR_CONFIG;
-        hw_admin_problem(admin->access, x,
-                         &(struct hw_problem){.status = fault ? 422 : 500, .code = !fault ? "internal" : late ? "sql_timeout" : "sql_failed",
-                                              .hint = late ? "ask for less: a narrower WHERE on event_ts, or a LIMIT" : NULL},
-                         "%s", err.text);
+        hw_admin_problem(
+            admin->access, x,
+            &(struct hw_problem){.status = fault ? 422 : 500,
+                                 .code = !fault ? "internal"
+                                         : late ? "sql_timeout"
+                                                : "sql_failed",
+                                 .hint = late ? "ask for less: a narrower WHERE on event_ts, or a LIMIT" : NULL},
+            "%s", err.text);
         return;
     }
     hw_http_set_header(x, "Cache-Control", "no-store");

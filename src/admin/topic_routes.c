@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLE_BYTES (16u << 20) /* of all values in one answer */
-#define VALUE_BYTES (1u << 20)
+#define SAMPLE_BYTES      (16u << 20) /* of all values in one answer */
+#define VALUE_BYTES       (1u << 20)
 #define SAMPLE_TIMEOUT_MS 8000
 
-static void topic_json(struct hw_admin *admin, const struct hw_topic_view *view, yyjson_mut_doc *doc, yyjson_mut_val *out) {
+static void topic_json(struct hw_admin *admin, const struct hw_topic_view *view, yyjson_mut_doc *doc,
+                       yyjson_mut_val *out) {
     hw_json_add_text(doc, out, "name", view->name);
     yyjson_mut_obj_add_bool(doc, out, "internal", view->internal);
     yyjson_mut_obj_add_int(doc, out, "partitions", view->partitions);
@@ -26,21 +27,24 @@ static void topic_json(struct hw_admin *admin, const struct hw_topic_view *view,
     hw_json_add_time(doc, out, "last_event_at", view->last_event_us);
 }
 
-#define SORT(order, less, greater)                                         \
-    static int order(const void *a, const void *b) {                       \
-        const struct hw_topic_view *one = a, *two = b;                    \
-        return (less) ? -1 : (greater) ? 1 : strcmp(one->name, two->name); \
+#define SORT(order, less, greater)                                                                                     \
+    static int order(const void *a, const void *b) {                                                                   \
+        const struct hw_topic_view *one = a, *two = b;                                                                 \
+        return (less) ? -1 : (greater) ? 1 : strcmp(one->name, two->name);                                             \
     }
 SORT(by_name_down, strcmp(one->name, two->name) > 0, strcmp(one->name, two->name) < 0)
-SORT(by_messages, one->messages < two->messages, one->messages > two->messages)
+SORT(by_messages, one->messages<two->messages, one->messages> two->messages)
 SORT(by_messages_down, one->messages > two->messages, one->messages < two->messages)
-SORT(by_rate, one->per_minute < two->per_minute, one->per_minute > two->per_minute)
+SORT(by_rate, one->per_minute<two->per_minute, one->per_minute> two->per_minute)
 SORT(by_rate_down, one->per_minute > two->per_minute, one->per_minute < two->per_minute)
-SORT(by_last, one->last_event_us < two->last_event_us, one->last_event_us > two->last_event_us)
+SORT(by_last, one->last_event_us<two->last_event_us, one->last_event_us> two->last_event_us)
 SORT(by_last_down, one->last_event_us > two->last_event_us, one->last_event_us < two->last_event_us)
 
-static const char *const sort_words[] = {"name", "-name", "messages", "-messages", "messages_per_minute", "-messages_per_minute", "last_event_at", "-last_event_at", NULL};
-static int (*const sort_orders[])(const void *, const void *) = {NULL, by_name_down, by_messages, by_messages_down, by_rate, by_rate_down, by_last, by_last_down};
+static const char *const sort_words[] = {
+    "name",          "-name",          "messages", "-messages", "messages_per_minute", "-messages_per_minute",
+    "last_event_at", "-last_event_at", NULL};
+static int (*const sort_orders[])(const void *, const void *) = {NULL,    by_name_down, by_messages, by_messages_down,
+                                                                 by_rate, by_rate_down, by_last,     by_last_down};
 
 void hw_route_topics(struct hw_http_exchange *x, void *arg) {
     struct hw_admin *admin = arg;
@@ -48,7 +52,8 @@ void hw_route_topics(struct hw_http_exchange *x, void *arg) {
     const char *sort = "name", *internal = "false", *q = hw_http_query(x, "q");
     char why[300];
     int64_t as_of_us;
-    if (hw_admin_query_word(admin, x, "sort", sort_words, &sort) < 0 || hw_admin_query_word(admin, x, "internal", bools, &internal) < 0)
+    if (hw_admin_query_word(admin, x, "sort", sort_words, &sort) < 0 ||
+        hw_admin_query_word(admin, x, "internal", bools, &internal) < 0)
         return;
     bool with_internal = strcmp(internal, "true") == 0 || strcmp(internal, "1") == 0;
     hw_topics_reachable(admin->topics, why, sizeof why, &as_of_us);
@@ -83,7 +88,8 @@ void hw_route_topics(struct hw_http_exchange *x, void *arg) {
 }
 
 /* The topic as seen last; one that is not there is looked for once more, for it may be a second old. */
-static bool find_topic(struct hw_admin *admin, struct hw_http_exchange *x, const char *name, struct hw_topic_view *view) {
+static bool find_topic(struct hw_admin *admin, struct hw_http_exchange *x, const char *name,
+                       struct hw_topic_view *view) {
     char why[300];
     if (hw_topics_get(admin->topics, name, view))
         return true;
@@ -102,9 +108,12 @@ static bool find_topic(struct hw_admin *admin, struct hw_http_exchange *x, const
     for (size_t i = 0; i < count; i++)
         names[i] = views[i].name;
     const char *near = hw_nearest(name, names);
-    HW_CLEANUP(hw_freep) char *hint = near ? hw_xasprintf("did you mean %s? A first event makes a topic: POST %s/v1/events/%.249s", near, admin->ingest_uri, name)
-                                           : hw_xasprintf("a first event makes it: POST %s/v1/events/%.249s", admin->ingest_uri, name);
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint}, "there is no topic %.249s", name);
+    HW_CLEANUP(hw_freep)
+    char *hint = near ? hw_xasprintf("did you mean %s? A first event makes a topic: POST %s/v1/events/%.249s", near,
+                                     admin->ingest_uri, name)
+                      : hw_xasprintf("a first event makes it: POST %s/v1/events/%.249s", admin->ingest_uri, name);
+    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = hint},
+                     "there is no topic %.249s", name);
     return false;
 }
 
@@ -112,7 +121,8 @@ static const char *group_flow(struct hw_admin *admin, const char *group) {
     return strncmp(group, "connect-", 8) == 0 && hw_flows_is_flow(admin->flows, group + 8) ? group + 8 : NULL;
 }
 
-static void reply_topic(struct hw_admin *admin, struct hw_http_exchange *x, int status, const struct hw_topic_view *view) {
+static void reply_topic(struct hw_admin *admin, struct hw_http_exchange *x, int status,
+                        const struct hw_topic_view *view) {
     int64_t as_of_us;
     hw_topics_reachable(admin->topics, NULL, 0, &as_of_us);
     HW_CLEANUP(hw_json_mut_freep) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -146,7 +156,8 @@ void hw_route_topic(struct hw_http_exchange *x, void *arg) {
     hw_topic_view_done(&view);
 }
 
-static void add_bytes(yyjson_mut_doc *doc, yyjson_mut_val *item, const char *key, const char *encoding_key, struct hw_slice bytes, size_t most) {
+static void add_bytes(yyjson_mut_doc *doc, yyjson_mut_val *item, const char *key, const char *encoding_key,
+                      struct hw_slice bytes, size_t most) {
     size_t size = HW_MIN(bytes.size, most);
     if (size < bytes.size) /* cut between characters, not inside one */
         while (size > 0 && (bytes.data[size] & 0xc0) == 0x80)
@@ -164,7 +175,8 @@ static void add_bytes(yyjson_mut_doc *doc, yyjson_mut_val *item, const char *key
         yyjson_mut_obj_add_str(doc, item, encoding_key, text ? "utf8" : "base64");
 }
 
-void hw_sample_event_json(yyjson_mut_doc *doc, yyjson_mut_val *item, const struct hw_sample_event *event, size_t most_bytes) {
+void hw_sample_event_json(yyjson_mut_doc *doc, yyjson_mut_val *item, const struct hw_sample_event *event,
+                          size_t most_bytes) {
     yyjson_mut_obj_add_int(doc, item, "partition", event->partition);
     hw_json_add_int64(doc, item, "offset", event->offset);
     hw_json_add_time(doc, item, "timestamp", event->timestamp_ms * 1000);
@@ -186,14 +198,16 @@ void hw_route_sample(struct hw_http_exchange *x, void *arg) {
     struct hw_sample sample;
     struct hw_err err = {0};
     long limit = 50;
-    if (hw_admin_query_number(admin, x, "limit", 1, 500, &limit) < 0 || !find_topic(admin, x, hw_http_param(x, "topic"), &view))
+    if (hw_admin_query_number(admin, x, "limit", 1, 500, &limit) < 0 ||
+        !find_topic(admin, x, hw_http_param(x, "topic"), &view))
         return;
     char why[300];
     int read = -1;
     if (!hw_topics_reachable(admin->topics, why, sizeof why, NULL))
         hw_err_set(&err, HW_ERR_RETRY, 0, "%s", why);
     else
-        read = hw_sample_read(admin->settings, hw_topics_client(admin->topics), view.name, view.partitions, (size_t)limit, SAMPLE_TIMEOUT_MS, &sample, &err);
+        read = hw_sample_read(admin->settings, hw_topics_client(admin->topics), view.name, view.partitions,
+                              (size_t)limit, SAMPLE_TIMEOUT_MS, &sample, &err);
     hw_topic_view_done(&view);
     if (read < 0) {
         hw_admin_kafka_away(admin, x, err.text);
@@ -216,7 +230,8 @@ void hw_route_sample(struct hw_http_exchange *x, void *arg) {
     hw_admin_reply(admin->access, x, 200, doc);
 }
 
-/* --- Creating ----------------------------------------------------------------------------------------------------------------- */
+/* --- Creating
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 struct creation {
     const char *name;
@@ -244,22 +259,27 @@ static void check_creation(yyjson_val *body, struct creation *out, struct hw_fie
         snprintf(pointer, sizeof pointer, "/%.200s", unsafe_yyjson_get_str(key));
         if (near)
             snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
-        hw_field_error_add(errors, pointer, "unknown", hint, known, "there is no field \"%.200s\" here", unsafe_yyjson_get_str(key));
+        hw_field_error_add(errors, pointer, "unknown", hint, known, "there is no field \"%.200s\" here",
+                           unsafe_yyjson_get_str(key));
     }
     out->name = hw_json_str(body, "name");
     if (!out->name)
         hw_field_error_add(errors, "/name", "required", NULL, NULL, "the name of the topic is missing");
     else if (!hw_topic_name_is_valid(out->name))
-        hw_field_error_add(errors, "/name", "format", "1 to 249 letters, digits, dots, dashes or underscores", NULL, "\"%.200s\" cannot be a topic name", out->name);
+        hw_field_error_add(errors, "/name", "format", "1 to 249 letters, digits, dots, dashes or underscores", NULL,
+                           "\"%.200s\" cannot be a topic name", out->name);
     else if (hw_topic_is_internal(out->name))
-        hw_field_error_add(errors, "/name", "format", "choose another beginning", NULL, "names like %s are kept for the highway itself", out->name);
+        hw_field_error_add(errors, "/name", "format", "choose another beginning", NULL,
+                           "names like %s are kept for the highway itself", out->name);
     yyjson_val *partitions = yyjson_obj_get(body, "partitions");
     out->partitions = partitions ? (int)hw_json_int(body, "partitions", -1) : -1;
-    if (partitions && (!yyjson_is_int(partitions) || yyjson_get_sint(partitions) < 1 || yyjson_get_sint(partitions) > 1000))
+    if (partitions &&
+        (!yyjson_is_int(partitions) || yyjson_get_sint(partitions) < 1 || yyjson_get_sint(partitions) > 1000))
         hw_field_error_add(errors, "/partitions", "range", NULL, NULL, "expected a whole number from 1 to 1000");
     yyjson_val *config = yyjson_obj_get(body, "config");
     if (config && !yyjson_is_obj(config))
-        hw_field_error_add(errors, "/config", "type", NULL, NULL, "expected an object, got %s", yyjson_get_type_desc(config));
+        hw_field_error_add(errors, "/config", "type", NULL, NULL, "expected an object, got %s",
+                           yyjson_get_type_desc(config));
     yyjson_obj_foreach(config, index, max, key, value) {
         char pointer[300];
         snprintf(pointer, sizeof pointer, "/config/%.200s", unsafe_yyjson_get_str(key));
@@ -268,7 +288,8 @@ static void check_creation(yyjson_val *body, struct creation *out, struct hw_fie
         else if (out->config_count + 1 >= HW_ARRAY_SIZE(out->configs))
             hw_field_error_add(errors, pointer, "range", NULL, NULL, "more than 32 settings");
         else
-            out->configs[out->config_count++] = hw_xasprintf("%s=%s", unsafe_yyjson_get_str(key), yyjson_get_str(value));
+            out->configs[out->config_count++] =
+                hw_xasprintf("%s=%s", unsafe_yyjson_get_str(key), yyjson_get_str(value));
     }
 }
 
@@ -279,12 +300,16 @@ static void create(struct hw_admin *admin, struct hw_http_exchange *x, const str
         hw_admin_kafka_away(admin, x, why);
         return;
     }
-    struct hw_kafka_topic_spec spec = {
-        .name = creation->name, .partitions = creation->partitions, .replication = -1, .configs = (const char *const *)creation->configs};
+    struct hw_kafka_topic_spec spec = {.name = creation->name,
+                                       .partitions = creation->partitions,
+                                       .replication = -1,
+                                       .configs = (const char *const *)creation->configs};
     int result = hw_kafka_create_topic(hw_topics_client(admin->topics), &spec, 15000, &err);
     if (result == 1) {
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 409, .code = "conflict", .hint = "use it, or choose another name"},
-                         "the topic %s exists already", creation->name);
+        hw_admin_problem(
+            admin->access, x,
+            &(struct hw_problem){.status = 409, .code = "conflict", .hint = "use it, or choose another name"},
+            "the topic %s exists already", creation->name);
         return;
     }
     if (result < 0 && err.kind == HW_ERR_RETRY) {
@@ -293,8 +318,10 @@ static void create(struct hw_admin *admin, struct hw_http_exchange *x, const str
     }
     if (result < 0) {
         HW_CLEANUP(hw_freep) struct hw_field_errors *errors = hw_xcalloc(1, sizeof *errors);
-        hw_field_error_add(errors, creation->config_count ? "/config" : "/partitions", "range", NULL, NULL, "%s", err.text);
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors}, "Kafka refuses the topic: %s", err.text);
+        hw_field_error_add(errors, creation->config_count ? "/config" : "/partitions", "range", NULL, NULL, "%s",
+                           err.text);
+        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors},
+                         "Kafka refuses the topic: %s", err.text);
         return;
     }
     hw_topics_look_now(admin->topics, 3000);
@@ -316,8 +343,11 @@ void hw_route_topic_create(struct hw_http_exchange *x, void *arg) {
     struct creation creation = {0};
     check_creation(yyjson_doc_get_root(doc), &creation, errors);
     if (errors->count)
-        hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 422, .code = "invalid", .errors = errors, .hint = "correct the fields named in errors"},
-                         "the topic cannot be made: %s", errors->items[0].detail);
+        hw_admin_problem(
+            admin->access, x,
+            &(struct hw_problem){
+                .status = 422, .code = "invalid", .errors = errors, .hint = "correct the fields named in errors"},
+            "the topic cannot be made: %s", errors->items[0].detail);
     else
         create(admin, x, &creation);
     for (size_t i = 0; i < creation.config_count; i++)

@@ -1,5 +1,5 @@
-/* The looking thread. One look: metadata → latest and earliest offsets in one request each → groups and their positions → times of
- * single events (the newest of each topic that moved, the oldest unread of each lagging flow).
+/* The looking thread. One look: metadata → latest and earliest offsets in one request each → groups and their positions
+ * → times of single events (the newest of each topic that moved, the oldest unread of each lagging flow).
  *
  * Everything in struct hw_topics below `lock` is guarded by it; Kafka is never asked while it is held. */
 #include "admin/topics.h"
@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_MS 1000
-#define LOOK_MANY_MS 4000
-#define MANY_TOPICS 1000
-#define MAX_TOPICS 50000
-#define MAX_GROUPS 1000
-#define MAX_PEEKS 200
-#define PEEK_TRIES 3
-#define GROUPS_A_LOOK 50 /* more groups are asked less often */
+#define LOOK_MS         1000
+#define LOOK_MANY_MS    4000
+#define MANY_TOPICS     1000
+#define MAX_TOPICS      50000
+#define MAX_GROUPS      1000
+#define MAX_PEEKS       200
+#define PEEK_TRIES      3
+#define GROUPS_A_LOOK   50 /* more groups are asked less often */
 #define CALL_TIMEOUT_MS 5000
 
 struct topic {
@@ -53,13 +53,13 @@ struct hw_topics {
     rd_kafka_queue_t *queue;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* lock */
-    bool stopping, wanted;  /* lock */
-    unsigned began, finished; /* lock: numbers of looks */
-    bool reachable, groups_known; /* lock */
-    char why[300]; /* lock */
+    pthread_cond_t changed;          /* lock */
+    bool stopping, wanted;           /* lock */
+    unsigned began, finished;        /* lock: numbers of looks */
+    bool reachable, groups_known;    /* lock */
+    char why[300];                   /* lock */
     int64_t as_of_us, first_look_ms; /* lock */
-    struct hw_map topics, groups; /* lock: struct topic, struct group */
+    struct hw_map topics, groups;    /* lock: struct topic, struct group */
 };
 
 static void topic_free(struct topic *topic) {
@@ -89,7 +89,8 @@ static int64_t messages_of(const struct topic *topic) {
     return total;
 }
 
-/* --- Looking ------------------------------------------------------------------------------------------------------------------ */
+/* --- Looking
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void fail(struct hw_topics *topics, const char *what, const char *why) {
     pthread_mutex_lock(&topics->lock);
@@ -183,7 +184,8 @@ static int look_offsets(struct hw_topics *topics, int64_t spec) {
         return -1;
     }
     size_t count = 0;
-    const rd_kafka_ListOffsetsResultInfo_t **infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
+    const rd_kafka_ListOffsetsResultInfo_t **infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
     pthread_mutex_lock(&topics->lock);
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *seen = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
@@ -212,7 +214,8 @@ static void take_positions(struct hw_topics *topics, const char *name, const rd_
         *position = (struct position){.partition = seen->partition, .offset = seen->offset, .peeked_offset = -1};
         snprintf(position->topic, sizeof position->topic, "%s", seen->topic);
         for (size_t j = 0; group && j < group->count; j++)
-            if (group->positions[j].partition == position->partition && strcmp(group->positions[j].topic, position->topic) == 0) {
+            if (group->positions[j].partition == position->partition &&
+                strcmp(group->positions[j].topic, position->topic) == 0) {
                 position->peeked_offset = group->positions[j].peeked_offset;
                 position->oldest_ms = group->positions[j].oldest_ms;
             }
@@ -236,7 +239,8 @@ static void look_groups(struct hw_topics *topics) {
         return;
     }
     size_t count = 0, asked = 0;
-    const rd_kafka_ConsumerGroupListing_t **listed = rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &count);
+    const rd_kafka_ConsumerGroupListing_t **listed =
+        rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &count);
     options = call_options(topics, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     for (size_t i = 0; i < HW_MIN(count, (size_t)MAX_GROUPS); i++) {
         const char *name = rd_kafka_ConsumerGroupListing_group_id(listed[i]);
@@ -258,12 +262,13 @@ static void look_groups(struct hw_topics *topics) {
         }
         if (!rd_kafka_event_error(event) && rd_kafka_event_ListConsumerGroupOffsets_result(event)) {
             size_t groups = 0;
-            const rd_kafka_group_result_t **results =
-                rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &groups);
+            const rd_kafka_group_result_t **results = rd_kafka_ListConsumerGroupOffsets_result_groups(
+                rd_kafka_event_ListConsumerGroupOffsets_result(event), &groups);
             pthread_mutex_lock(&topics->lock);
             for (size_t i = 0; i < groups; i++)
                 if (!rd_kafka_group_result_error(results[i]) && rd_kafka_group_result_partitions(results[i]))
-                    take_positions(topics, rd_kafka_group_result_name(results[i]), rd_kafka_group_result_partitions(results[i]));
+                    take_positions(topics, rd_kafka_group_result_name(results[i]),
+                                   rd_kafka_group_result_partitions(results[i]));
             pthread_mutex_unlock(&topics->lock);
         } else {
             all = false;
@@ -292,7 +297,8 @@ static void peek(struct hw_topics *topics, rd_kafka_topic_partition_list_t *list
             continue;
         bool counts = !message->err || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         for (int i = 0; counts && i < list->cnt && message->rkt; i++) {
-            if (list->elems[i].partition != message->partition || times[i] != 0 || strcmp(list->elems[i].topic, rd_kafka_topic_name(message->rkt)) != 0)
+            if (list->elems[i].partition != message->partition || times[i] != 0 ||
+                strcmp(list->elems[i].topic, rd_kafka_topic_name(message->rkt)) != 0)
                 continue;
             rd_kafka_timestamp_type_t type;
             times[i] = message->err ? -1 : HW_MAX(rd_kafka_message_timestamp(message, &type), (int64_t)1);
@@ -343,10 +349,12 @@ static void peek_newest(struct hw_topics *topics) {
 
 static bool lags(struct hw_topics *topics, const struct position *position) {
     const struct topic *topic = hw_map_get(&topics->topics, position->topic);
-    return topic && position->partition >= 0 && position->partition < topic->partitions && topic->ends[position->partition] > position->offset;
+    return topic && position->partition >= 0 && position->partition < topic->partitions &&
+           topic->ends[position->partition] > position->offset;
 }
 
-/* Two flows may lag at the same partition at different places, and an assignment has a partition once: the rest waits a look. */
+/* Two flows may lag at the same partition at different places, and an assignment has a partition once: the rest waits a
+ * look. */
 static void peek_oldest(struct hw_topics *topics) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     size_t at = 0;
@@ -361,7 +369,8 @@ static void peek_oldest(struct hw_topics *topics) {
             struct position *position = &group->positions[i];
             if (position->peeked_offset != position->offset && lags(topics, position) &&
                 !rd_kafka_topic_partition_list_find(list, position->topic, position->partition))
-                rd_kafka_topic_partition_list_add(list, position->topic, position->partition)->offset = position->offset;
+                rd_kafka_topic_partition_list_add(list, position->topic, position->partition)->offset =
+                    position->offset;
         }
     }
     pthread_mutex_unlock(&topics->lock);
@@ -375,7 +384,8 @@ static void peek_oldest(struct hw_topics *topics) {
             for (size_t i = 0; i < group->count; i++) {
                 struct position *position = &group->positions[i];
                 for (int j = 0; j < list->cnt; j++)
-                    if (times[j] > 0 && list->elems[j].partition == position->partition && list->elems[j].offset == position->offset &&
+                    if (times[j] > 0 && list->elems[j].partition == position->partition &&
+                        list->elems[j].offset == position->offset &&
                         strcmp(list->elems[j].topic, position->topic) == 0) {
                         position->peeked_offset = position->offset;
                         position->oldest_ms = times[j];
@@ -413,10 +423,12 @@ static void look(struct hw_topics *topics, unsigned number) {
     while ((late = rd_kafka_queue_poll(topics->queue, 0))) /* answers of a look that gave up waiting */
         rd_kafka_event_destroy(late);
     /* Earliest after latest: a topic made in between must not look as if it held a negative number of events. */
-    if (look_topics(topics) < 0 || look_offsets(topics, RD_KAFKA_OFFSET_SPEC_LATEST) < 0 || look_offsets(topics, RD_KAFKA_OFFSET_SPEC_EARLIEST) < 0)
+    if (look_topics(topics) < 0 || look_offsets(topics, RD_KAFKA_OFFSET_SPEC_LATEST) < 0 ||
+        look_offsets(topics, RD_KAFKA_OFFSET_SPEC_EARLIEST) < 0)
         return;
     finish_look(topics);
-    if (number % (1 + topics->groups.count / GROUPS_A_LOOK) == 0 || !topics->groups_known) /* both written by this thread alone */
+    if (number % (1 + topics->groups.count / GROUPS_A_LOOK) == 0 ||
+        !topics->groups_known) /* both written by this thread alone */
         look_groups(topics);
     peek_newest(topics);
     peek_oldest(topics);
@@ -459,7 +471,8 @@ void hw_topics_look_now(struct hw_topics *topics, int timeout_ms) {
     pthread_mutex_unlock(&topics->lock);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------------------------------ */
+/* --- Reading
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void view_of(struct hw_topics *topics, const struct topic *topic, struct hw_topic_view *view) {
     *view = (struct hw_topic_view){.internal = hw_topic_is_internal(topic->name),
@@ -488,7 +501,7 @@ static void count_consumers(struct hw_topics *topics, struct hw_topic_view *view
                 earlier = strcmp(group->positions[j].topic, group->positions[i].topic) == 0;
             if (earlier)
                 continue;
-            struct hw_topic_view key;
+            struct hw_topic_view key = {0};
             memcpy(key.name, group->positions[i].topic, sizeof key.name);
             struct hw_topic_view *view = bsearch(&key, views, count, sizeof *views, by_name);
             if (view && view->consumers >= 0)
@@ -533,7 +546,8 @@ bool hw_topics_get(struct hw_topics *topics, const char *name, struct hw_topic_v
         bool used = false;
         for (size_t i = 0; i < group->count; i++) {
             const struct position *position = &group->positions[i];
-            if (strcmp(position->topic, name) != 0 || position->partition < 0 || position->partition >= topic->partitions)
+            if (strcmp(position->topic, name) != 0 || position->partition < 0 ||
+                position->partition >= topic->partitions)
                 continue;
             used = true;
             out->lag += HW_MAX(topic->ends[position->partition] - position->offset, (int64_t)0);
@@ -557,7 +571,8 @@ void hw_topic_view_done(struct hw_topic_view *view) {
     view->groups = NULL;
 }
 
-void hw_topics_progress(struct hw_topics *topics, const char *group_name, char *const *names, size_t count, struct hw_progress *out) {
+void hw_topics_progress(struct hw_topics *topics, const char *group_name, char *const *names, size_t count,
+                        struct hw_progress *out) {
     *out = (struct hw_progress){0};
     pthread_mutex_lock(&topics->lock);
     const struct group *group = hw_map_get(&topics->groups, group_name);
@@ -604,14 +619,17 @@ rd_kafka_t *hw_topics_client(struct hw_topics *topics) {
     return topics->client;
 }
 
-/* --- Life --------------------------------------------------------------------------------------------------------------------- */
+/* --- Life
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static int peeker_new(const struct hw_settings *settings, rd_kafka_t **out, struct hw_err *err) {
     rd_kafka_conf_t *conf;
     char text[256];
     HW_TRY(hw_kafka_conf(settings, "admin", &conf, err));
-    static const char *const wanted[][2] = {{"group.id", "highway-admin"},    {"enable.auto.commit", "false"},  {"enable.partition.eof", "true"},
-                                            {"auto.offset.reset", "latest"},  {"fetch.wait.max.ms", "20"},      {"queued.max.messages.kbytes", "1024"},
+    static const char *const wanted[][2] = {{"group.id", "highway-admin"},       {"enable.auto.commit", "false"},
+                                            {"enable.partition.eof", "true"},    {"auto.offset.reset", "latest"},
+                                            {"fetch.wait.max.ms", "20"},         {"queued.max.messages.kbytes", "1024"},
                                             {"fetch.message.max.bytes", "65536"}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(wanted); i++)
         if (hw_kafka_conf_set(conf, wanted[i][0], wanted[i][1], err) < 0) {
@@ -632,7 +650,8 @@ int hw_topics_start(const struct hw_settings *settings, struct hw_topics **out_t
     topics->settings = settings;
     pthread_mutex_init(&topics->lock, NULL);
     pthread_cond_init(&topics->changed, NULL);
-    if (hw_kafka_producer(settings, "admin", NULL, NULL, &topics->client, err) < 0 || peeker_new(settings, &topics->peeker, err) < 0) {
+    if (hw_kafka_producer(settings, "admin", NULL, NULL, &topics->client, err) < 0 ||
+        peeker_new(settings, &topics->peeker, err) < 0) {
         hw_topics_stop(topics);
         return -1;
     }

@@ -5,7 +5,8 @@
 #include "kafka/client.h"
 
 struct hw_topics;
-HW_MUST_CHECK int hw_topics_start(const struct hw_settings *settings, struct hw_topics **out_topics, struct hw_err *err);
+HW_MUST_CHECK int hw_topics_start(const struct hw_settings *settings, struct hw_topics **out_topics,
+                                  struct hw_err *err);
 struct hw_topics *hw_topics_stop(struct hw_topics *topics);
 /* A client for admin calls of others (create topic); any thread. */
 rd_kafka_t *hw_topics_client(struct hw_topics *topics);
@@ -21,7 +22,7 @@ struct hw_topic_group {
 struct hw_topic_view {
     char name[250];
     bool internal;
-    int partitions, consumers; /* consumers -1: not known */
+    int partitions, consumers;       /* consumers -1: not known */
     int64_t messages, last_event_us; /* last_event_us 0: none or not known */
     double per_minute;               /* < 0: not known yet */
     /* Only from hw_topics_get */
@@ -45,7 +46,8 @@ struct hw_progress {
     int64_t oldest_ms;  /* time of the oldest of those, 0 when not known */
     int64_t last_event_us;
 };
-void hw_topics_progress(struct hw_topics *topics, const char *group, char *const *names, size_t count, struct hw_progress *out);
+void hw_topics_progress(struct hw_topics *topics, const char *group, char *const *names, size_t count,
+                        struct hw_progress *out);
 
 /* Newest events of a topic, read by a consumer made for this one call; client (connected already) finds the ends. */
 struct hw_sample_event {
@@ -56,15 +58,16 @@ struct hw_sample_event {
     struct {
         char *name;
         struct hw_slice value;
-    } *headers;
+    } * headers;
 };
 struct hw_sample {
     struct hw_sample_event *events; /* newest first */
     size_t count;
     bool complete;
 };
-HW_MUST_CHECK int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic, int partitions, size_t limit,
-                                 int timeout_ms, struct hw_sample *out, struct hw_err *err);
+HW_MUST_CHECK int hw_sample_read(const struct hw_settings *settings, rd_kafka_t *client, const char *topic,
+                                 int partitions, size_t limit, int timeout_ms, struct hw_sample *out,
+                                 struct hw_err *err);
 void hw_sample_done(struct hw_sample *sample);
 
 /* Rate over a ring of (time, count) points; split out for its test. */

@@ -1,5 +1,5 @@
-/* Serves the built UI: from inside the binary, or from ui.dir while someone works on it. Assets carry their hash in the name and
- * never change; index.html is asked for again each time and answered 304 when it is the same. */
+/* Serves the built UI: from inside the binary, or from ui.dir while someone works on it. Assets carry their hash in the
+ * name and never change; index.html is asked for again each time and answered 304 when it is the same. */
 #include "admin/admin_internal.h"
 #include "admin/ui.h"
 #include "base/fs.h"
@@ -9,17 +9,25 @@
 #include <string.h>
 
 #define MAX_FILE_BYTES (32u << 20)
-#define CSP                                                                                                                              \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; " \
+#define CSP                                                                                                            \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src "     \
+    "'self'; worker-src 'self'; "                                                                                      \
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 static const char *content_type(const char *path) {
     static const struct {
         const char *ending, *type;
-    } types[] = {{".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-                 {".json", "application/json"},         {".svg", "image/svg+xml"},                 {".woff2", "font/woff2"},
-                 {".png", "image/png"},                 {".ico", "image/x-icon"},                  {".txt", "text/plain; charset=utf-8"},
-                 {".map", "application/json"},          {".webmanifest", "application/manifest+json"}};
+    } types[] = {{".html", "text/html; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".json", "application/json"},
+                 {".svg", "image/svg+xml"},
+                 {".woff2", "font/woff2"},
+                 {".png", "image/png"},
+                 {".ico", "image/x-icon"},
+                 {".txt", "text/plain; charset=utf-8"},
+                 {".map", "application/json"},
+                 {".webmanifest", "application/manifest+json"}};
     size_t size = strlen(path);
     for (size_t i = 0; i < HW_ARRAY_SIZE(types); i++) {
         size_t ending = strlen(types[i].ending);
@@ -78,13 +86,17 @@ static void send_file(struct hw_admin *admin, struct hw_http_exchange *x, const 
 }
 
 static void send_missing(struct hw_admin *admin, struct hw_http_exchange *x) {
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = "reload the page: it may be of an older version"},
+    hw_admin_problem(admin->access, x,
+                     &(struct hw_problem){
+                         .status = 404, .code = "not_found", .hint = "reload the page: it may be of an older version"},
                      "there is no file %.300s", hw_http_path(x));
 }
 
 static void send_unbuilt(struct hw_admin *admin, struct hw_http_exchange *x) {
-    static const char page[] = "<!doctype html><html lang=\"en\"><title>The Data Highway</title><h1>The web UI is not in this binary</h1>"
-                               "<p>Build it with <code>make ui</code> and then <code>make build</code>. The API is at <a href=\"/v1/info\">/v1</a>.";
+    static const char page[] =
+        "<!doctype html><html lang=\"en\"><title>The Data Highway</title><h1>The web UI is not in this binary</h1>"
+        "<p>Build it with <code>make ui</code> and then <code>make build</code>. The API is at <a "
+        "href=\"/v1/info\">/v1</a>.";
     hw_http_set_header(x, "Cache-Control", "no-cache");
     hw_http_set_header(x, "X-Content-Type-Options", "nosniff");
     hw_http_set_header(x, "Content-Security-Policy", CSP);
@@ -150,8 +162,10 @@ void hw_route_openapi(struct hw_http_exchange *x, void *arg) {
 
 void hw_route_unknown_v1(struct hw_http_exchange *x, void *arg) {
     struct hw_admin *admin = arg;
-    hw_admin_problem(admin->access, x, &(struct hw_problem){.status = 404, .code = "not_found", .hint = "GET /v1/openapi.json lists what there is"},
-                     "there is no %.300s in this API", hw_http_path(x));
+    hw_admin_problem(
+        admin->access, x,
+        &(struct hw_problem){.status = 404, .code = "not_found", .hint = "GET /v1/openapi.json lists what there is"},
+        "there is no %.300s in this API", hw_http_path(x));
 }
 
 void hw_route_info(struct hw_http_exchange *x, void *arg) {

@@ -9,11 +9,12 @@
 
 #define BUSY_MOST_MS 10000
 
-int hw_upstream_call(const char *base, const char *method, const char *path, const void *body, size_t size, int timeout_ms,
-                     struct hw_http_response *out, struct hw_err *err) {
+int hw_upstream_call(const char *base, const char *method, const char *path, const void *body, size_t size,
+                     int timeout_ms, struct hw_http_response *out, struct hw_err *err) {
     HW_CLEANUP(hw_freep) char *url = hw_xasprintf("%s%s", base, path);
     static const char *const headers[] = {"Accept: application/json", NULL};
-    struct hw_http_call call = {.method = method, .url = url, .headers = headers, .body = body, .body_size = size, .timeout_ms = timeout_ms};
+    struct hw_http_call call = {
+        .method = method, .url = url, .headers = headers, .body = body, .body_size = size, .timeout_ms = timeout_ms};
     int64_t until = hw_mono_ms() + BUSY_MOST_MS;
     for (int pause_ms = 100;; pause_ms = HW_MIN(pause_ms * 2, 1000)) {
         *out = (struct hw_http_response){0};

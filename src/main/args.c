@@ -20,7 +20,8 @@ static int unknown(const struct args_option *options, const char *word, size_t s
         names[count++] = o->name;
     HW_CLEANUP(hw_freep) char *given = hw_xstrndup(word, size);
     const char *near = hw_nearest(given, names);
-    fprintf(stderr, "error: there is no option %s here%s%s%s\n", given, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    fprintf(stderr, "error: there is no option %s here%s%s%s\n", given, near ? "; did you mean " : "", near ? near : "",
+            near ? "?" : "");
     return -1;
 }
 
@@ -89,7 +90,8 @@ int args_expect(const struct args_words *words, const char *usage, size_t least,
     if (words->count < least)
         fprintf(stderr, "error: something is missing\nusage: highway %s\n", usage);
     else if (words->count > most)
-        fprintf(stderr, "error: '%s' is one word too many (quote what belongs together)\nusage: highway %s\n", words->items[most], usage);
+        fprintf(stderr, "error: '%s' is one word too many (quote what belongs together)\nusage: highway %s\n",
+                words->items[most], usage);
     return words->count < least || words->count > most ? -1 : 0;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/base.h"
 
-#define ARGS_MAX_LIST 64
+#define ARGS_MAX_LIST  64
 #define ARGS_MAX_WORDS 16
 
 /* Exit codes, the same for every command. */
@@ -24,7 +24,7 @@ struct args_list {
 };
 /* Exactly one of value, list, flag is set. A table ends with a NULL name. */
 struct args_option {
-    const char *name; /* "--data" */
+    const char *name;  /* "--data" */
     const char *alias; /* "-o", or NULL */
     const char **value;
     struct args_list *list;
@@ -37,7 +37,8 @@ struct args_words {
 
 /* argv[0] is the first word to look at. A "--" ends the options. 0, or -1 when a fault was printed. */
 HW_MUST_CHECK int args_parse(int argc, char **argv, const struct args_option *options, struct args_words *out_words);
-/* 0 when count words are there as wanted; else says what is missing (names: "FLOW", "TOPIC"…, NULL-ended) or too much. */
+/* 0 when count words are there as wanted; else says what is missing (names: "FLOW", "TOPIC"…, NULL-ended) or too
+ * much. */
 HW_MUST_CHECK int args_expect(const struct args_words *words, const char *usage, size_t least, size_t most);
 int args_list_add(struct args_list *list, const char *item); /* -1 when full (printed) */
 /* Whole number in a range, or -1 when a fault was printed. */

@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_MOST_MS 5000
-#define LONG_LIFE_MS 30000
-#define QUICK_MS 10000
-#define LOG_LIMIT_BYTES (10 << 20)
-#define TAIL_BYTES 16384
+#define BACKOFF_MOST_MS  5000
+#define LONG_LIFE_MS     30000
+#define QUICK_MS         10000
+#define LOG_LIMIT_BYTES  (10 << 20)
+#define TAIL_BYTES       16384
 
 int child_spawn(struct child *child, struct hw_err *err) {
     int log = open(child->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -31,7 +31,8 @@ int child_spawn(struct child *child, struct hw_err *err) {
         return hw_err_set_errno(err, fault, "cannot start another process");
     }
     if (pid == 0) {
-        /* KILL, not TERM: when the supervisor is gone nobody would wait for a slow stop, and every role survives a kill. */
+        /* KILL, not TERM: when the supervisor is gone nobody would wait for a slow stop, and every role survives a
+         * kill. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(HW_EXIT_FAILURE);
@@ -74,16 +75,17 @@ void child_ended(struct child *child, int wait_status) {
     child->pid = 0;
     child->ready = false;
     child->restart_at_ms = now + child->backoff_ms;
-    fprintf(stderr, "%s %s after %.1f s; starting it again in %d ms (its log: %s)\n", child->entry->name, how, (double)lived / 1000,
-            child->backoff_ms, child->log_path);
+    fprintf(stderr, "%s %s after %.1f s; starting it again in %d ms (its log: %s)\n", child->entry->name, how,
+            (double)lived / 1000, child->backoff_ms, child->log_path);
     if (child->quick_failures == 3) {
-        fprintf(stderr, "%s failed three times in a row at its start. The last lines of its log:\n", child->entry->name);
+        fprintf(stderr, "%s failed three times in a row at its start. The last lines of its log:\n",
+                child->entry->name);
         child_print_log_tail(child, 12);
     }
 }
 
-/* The child appends (O_APPEND), so cutting the file to nothing makes it go on at the beginning: no signal, no pipe that could fill
- * up. Lines written between the copy and the cut are lost, as with logrotate's copytruncate. */
+/* The child appends (O_APPEND), so cutting the file to nothing makes it go on at the beginning: no signal, no pipe that
+ * could fill up. Lines written between the copy and the cut are lost, as with logrotate's copytruncate. */
 void child_log_rotate(struct child *child) {
     struct stat info;
     if (stat(child->log_path, &info) < 0 || info.st_size < LOG_LIMIT_BYTES)
@@ -92,7 +94,7 @@ void child_log_rotate(struct child *child) {
     HW_CLEANUP(hw_closep) int from = open(child->log_path, O_RDWR | O_CLOEXEC);
     HW_CLEANUP(hw_closep) int to = open(older, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (from < 0)
-        return;
+        return; // cppcheck-suppress resourceLeak ; HW_CLEANUP closes
     char block[65536];
     ssize_t got;
     while (to >= 0 && (got = read(from, block, sizeof block)) > 0)
@@ -111,7 +113,7 @@ void child_print_log_tail(const struct child *child, int lines) {
     static char text[TAIL_BYTES];
     ssize_t got = pread(fd, text, sizeof text, from);
     if (got <= 0)
-        return;
+        return; // cppcheck-suppress resourceLeak ; HW_CLEANUP closes
     ssize_t at = got - (text[got - 1] == '\n');
     while (at > 0 && lines > 0)
         if (text[--at] == '\n' && --lines == 0)

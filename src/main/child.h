@@ -10,9 +10,9 @@ struct child {
     int port;
     const char *const *argv; /* NULL-ended, argv[0] is our own binary */
     char *log_path;
-    pid_t pid;          /* 0: not running */
-    bool ready;         /* answered since its last start */
-    bool was_ready;     /* has answered at any time */
+    pid_t pid;      /* 0: not running */
+    bool ready;     /* answered since its last start */
+    bool was_ready; /* has answered at any time */
     int64_t started_at_ms, restart_at_ms, probed_at_ms;
     int backoff_ms;
     int quick_failures; /* ends in a row that came within seconds of the start */

@@ -31,30 +31,38 @@ int cli_prepare(struct cli *cli) {
 
 static int exit_code(int status) {
     switch (status) {
-    case 404: return HW_EXIT_NOT_FOUND;
+    case 404:
+        return HW_EXIT_NOT_FOUND;
     case 401:
-    case 403: return HW_EXIT_AUTH;
+    case 403:
+        return HW_EXIT_AUTH;
     case 409:
     case 412:
-    case 428: return HW_EXIT_CONFLICT;
+    case 428:
+        return HW_EXIT_CONFLICT;
     case 400:
     case 413:
-    case 422: return HW_EXIT_INVALID;
+    case 422:
+        return HW_EXIT_INVALID;
     case 429:
     case 502:
     case 503:
-    case 504: return HW_EXIT_UNREACHABLE;
-    default: return HW_EXIT_FAILURE;
+    case 504:
+        return HW_EXIT_UNREACHABLE;
+    default:
+        return HW_EXIT_FAILURE;
     }
 }
 
 static void print_problem(int status, yyjson_doc *doc) {
     yyjson_val *problem = yyjson_doc_get_root(doc), *fault;
-    const char *detail = hw_json_str(problem, "detail"), *hint = hw_json_str(problem, "hint"), *id = hw_json_str(problem, "request_id");
+    const char *detail = hw_json_str(problem, "detail"), *hint = hw_json_str(problem, "hint"),
+               *id = hw_json_str(problem, "request_id");
     size_t index, max;
     fprintf(stderr, "error: %s\n", detail ? detail : "the admin role answered with a fault");
     yyjson_arr_foreach(yyjson_obj_get(problem, "errors"), index, max, fault) {
-        const char *pointer = hw_json_str(fault, "pointer"), *text = hw_json_str(fault, "detail"), *fix = hw_json_str(fault, "hint");
+        const char *pointer = hw_json_str(fault, "pointer"), *text = hw_json_str(fault, "detail"),
+                   *fix = hw_json_str(fault, "hint");
         fprintf(stderr, "  %s: %s%s%s\n", pointer ? pointer : "", text ? text : "", fix ? " → " : "", fix ? fix : "");
     }
     if (hint)
@@ -62,15 +70,19 @@ static void print_problem(int status, yyjson_doc *doc) {
     fprintf(stderr, "  (HTTP %d%s%s)\n", status, id ? ", request " : "", id ? id : "");
 }
 
-int cli_call(const struct cli *cli, const char *method, const char *path, const char *body, size_t body_size, yyjson_doc **out_doc) {
+int cli_call(const struct cli *cli, const char *method, const char *path, const char *body, size_t body_size,
+             yyjson_doc **out_doc) {
     *out_doc = NULL;
     HW_CLEANUP(hw_freep) char *url = hw_xasprintf("%s%s", cli->url, path);
     static const char *const headers[] = {"Accept: application/json", "User-Agent: highway-cli/" HW_VERSION, NULL};
-    struct hw_http_call call = {.method = method, .url = url, .headers = headers, .body = body, .body_size = body_size, .timeout_ms = 60000};
+    struct hw_http_call call = {
+        .method = method, .url = url, .headers = headers, .body = body, .body_size = body_size, .timeout_ms = 60000};
     HW_CLEANUP(hw_http_response_done) struct hw_http_response response = {0};
     struct hw_err err = {0};
     if (hw_http_call(&call, &response, &err) < 0) {
-        fprintf(stderr, "error: no highway answers at %s: %s\n  fix: start it with `highway up`, or name the address: --url, --port-offset or HIGHWAY_URL\n",
+        fprintf(stderr,
+                "error: no highway answers at %s: %s\n  fix: start it with `highway up`, or name the address: --url, "
+                "--port-offset or HIGHWAY_URL\n",
                 cli->url, err.text);
         return HW_EXIT_UNREACHABLE;
     }
@@ -79,7 +91,8 @@ int cli_call(const struct cli *cli, const char *method, const char *path, const 
         return HW_EXIT_OK;
     yyjson_doc *doc = NULL;
     if (hw_json_parse(response.body.data, response.body.size, &doc, &err) < 0) {
-        fprintf(stderr, "error: %s %s answered HTTP %d and no JSON; is %s the address of a highway's admin role?\n", method, path, response.status, cli->url);
+        fprintf(stderr, "error: %s %s answered HTTP %d and no JSON; is %s the address of a highway's admin role?\n",
+                method, path, response.status, cli->url);
         return good ? HW_EXIT_FAILURE : exit_code(response.status);
     }
     if (good) {
@@ -127,16 +140,18 @@ int cli_list(const struct cli *cli, const char *path, const struct output_column
     HW_CLEANUP(hw_freep) char *cursor = NULL;
     do {
         HW_CLEANUP(hw_freep) char *encoded = cursor ? cli_encode(cursor) : NULL;
-        HW_CLEANUP(hw_freep) char *page = hw_xasprintf("%s%climit=500%s%s", path, strchr(path, '?') ? '&' : '?', encoded ? "&cursor=" : "",
-                                                       encoded ? encoded : "");
+        HW_CLEANUP(hw_freep)
+        char *page = hw_xasprintf("%s%climit=500%s%s", path, strchr(path, '?') ? '&' : '?', encoded ? "&cursor=" : "",
+                                  encoded ? encoded : "");
         HW_CLEANUP(hw_json_freep) yyjson_doc *doc = NULL;
         int result = cli_call(cli, "GET", page, NULL, 0, &doc);
         if (result != HW_EXIT_OK)
             return result;
         size_t index, max;
         yyjson_val *item;
-        yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "items"), index, max, item)
+        yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "items"), index, max, item) {
             yyjson_mut_arr_append(items, yyjson_val_mut_copy(all, item));
+        }
         const char *next = hw_json_str(yyjson_doc_get_root(doc), "next_cursor");
         free(cursor);
         cursor = next ? hw_xstrdup(next) : NULL;

@@ -9,13 +9,16 @@ struct cli {
     enum output_format format;
 };
 /* The options every such command takes; put CLI_OPTIONS(cli) into its table. */
-#define CLI_OPTIONS(cli)                                                                       \
-    {.name = "--url", .value = &(cli).url_option}, {.name = "--port-offset", .value = &(cli).offset_option}, \
-        {.name = "--output", .alias = "-o", .value = &(cli).format_option}
+#define CLI_OPTIONS(cli)                                                                                               \
+    {.name = "--url", .value = &(cli).url_option}, {.name = "--port-offset", .value = &(cli).offset_option}, {         \
+        .name = "--output", .alias = "-o", .value = &(cli).format_option                                               \
+    }
 /* Works out url and format. -1 when a fault was printed. */
 HW_MUST_CHECK int cli_prepare(struct cli *cli);
-/* Calls METHOD path. HW_EXIT_OK with *out_doc (freed by the caller, NULL for 204), else the exit code with everything printed. */
-HW_MUST_CHECK int cli_call(const struct cli *cli, const char *method, const char *path, const char *body, size_t body_size, yyjson_doc **out_doc);
+/* Calls METHOD path. HW_EXIT_OK with *out_doc (freed by the caller, NULL for 204), else the exit code with everything
+ * printed. */
+HW_MUST_CHECK int cli_call(const struct cli *cli, const char *method, const char *path, const char *body,
+                           size_t body_size, yyjson_doc **out_doc);
 /* Percent-encodes one path segment or query value; malloc'd. */
 char *cli_encode(const char *text);
 /* Nothing fits the verb: says the nearest one. Returns HW_EXIT_USAGE. */

@@ -41,7 +41,8 @@ static void check_data_dir(struct doctor *doctor) {
         return;
     unsigned long long left = (unsigned long long)disk.f_bavail * disk.f_frsize;
     snprintf(what, sizeof what, "data directory %s: writable, %.1f GB free", dir, (double)left / 1e9);
-    say(doctor, left >= DISK_LOW_BYTES, what, "make room: below 1 GB the log stops soon; shorten retention or move the directory");
+    say(doctor, left >= DISK_LOW_BYTES, what,
+        "make room: below 1 GB the log stops soon; shorten retention or move the directory");
 }
 
 static void check_role(struct doctor *doctor, const struct role_entry *entry) {
@@ -50,12 +51,14 @@ static void check_role(struct doctor *doctor, const struct role_entry *entry) {
     int port = role_port(doctor->settings, entry);
     bool http = strcmp(entry->name, "log") != 0;
     if (!http && hw_config_is_set(hw_settings_section(doctor->settings, "kafka"), "bootstrap.servers")) {
-        printf("--    log: not ours, Kafka at %s\n", hw_config_str(hw_settings_section(doctor->settings, "kafka"), "bootstrap.servers"));
+        printf("--    log: not ours, Kafka at %s\n",
+               hw_config_str(hw_settings_section(doctor->settings, "kafka"), "bootstrap.servers"));
         return;
     }
     if (!http) {
         bool answers = probe_ready(host, port, false, 1000);
-        snprintf(what, sizeof what, "%s at %s:%d %s", entry->name, host, port, answers ? "accepts connections" : "does not answer");
+        snprintf(what, sizeof what, "%s at %s:%d %s", entry->name, host, port,
+                 answers ? "accepts connections" : "does not answer");
         say(doctor, answers, what, "start it: highway up (or name the right --port-offset)");
         return;
     }
@@ -65,11 +68,14 @@ static void check_role(struct doctor *doctor, const struct role_entry *entry) {
     struct hw_err err = {0};
     if (hw_http_call(&call, &response, &err) < 0) {
         snprintf(what, sizeof what, "%s at %s:%d does not answer", entry->name, host, port);
-        snprintf(fix, sizeof fix, "start it: highway up (or name the right --port-offset); why it ended is in DATA/logs/%s.log", entry->name);
+        snprintf(fix, sizeof fix,
+                 "start it: highway up (or name the right --port-offset); why it ended is in DATA/logs/%s.log",
+                 entry->name);
         say(doctor, false, what, fix);
         return;
     }
-    snprintf(what, sizeof what, "%s at %s:%d %s", entry->name, host, port, response.status == 200 ? "is healthy" : "answers, but is not ready: ");
+    snprintf(what, sizeof what, "%s at %s:%d %s", entry->name, host, port,
+             response.status == 200 ? "is healthy" : "answers, but is not ready: ");
     if (response.status != 200) {
         size_t at = strlen(what);
         snprintf(what + at, sizeof what - at, "%.300s", hw_buf_str(&response.body));
@@ -87,7 +93,8 @@ int doctor_command(int argc, char **argv) {
                                           {.name = "--data", .value = &data},
                                           {.name = "--port-offset", .value = &offset},
                                           {0}};
-    if (args_parse(argc, argv, options, &words) < 0 || args_expect(&words, "doctor [--data DIR] [--port-offset N]", 0, 0) < 0)
+    if (args_parse(argc, argv, options, &words) < 0 ||
+        args_expect(&words, "doctor [--data DIR] [--port-offset N]", 0, 0) < 0)
         return HW_EXIT_USAGE;
     HW_CLEANUP(hw_freep) char *data_set = data ? hw_xasprintf("common.data.dir=%s", data) : NULL;
     HW_CLEANUP(hw_freep) char *offset_set = offset ? hw_xasprintf("common.port.offset=%s", offset) : NULL;

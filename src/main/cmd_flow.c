@@ -4,14 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct output_column list_columns[] = {{"FLOW", "name"},       {"STATE", "status.state"}, {"FROM", "spec.from.topics"},
-                                                    {"TO", "spec.to.table"}, {"LAG", "lag.records"},    {"WHY", "status.why"},
+static const struct output_column list_columns[] = {{"FLOW", "name"},
+                                                    {"STATE", "status.state"},
+                                                    {"FROM", "spec.from.topics"},
+                                                    {"TO", "spec.to.table"},
+                                                    {"LAG", "lag.records"},
+                                                    {"WHY", "status.why"},
                                                     {0}};
-static const struct output_column show_columns[] = {
-    {"flow", "name"},           {"state", "status.state"}, {"since", "status.since"},       {"why", "status.why"},  {"fix", "status.hint"},
-    {"from", "spec.from.topics"}, {"to", "spec.to.table"},  {"freshness", "spec.freshness"}, {"owner", "spec.owner"}, {"lag, events", "lag.records"},
-    {"lag, seconds", "lag.seconds"}, {"rows", "rows"},     {"set aside", "set_aside"},      {"last commit", "last_commit_at"}, {0}};
-static const struct output_column step_columns[] = {{"STEP", "id"}, {"STATE", "state"}, {"AT", "at"}, {"DETAIL", "detail"}, {0}};
+static const struct output_column show_columns[] = {{"flow", "name"},
+                                                    {"state", "status.state"},
+                                                    {"since", "status.since"},
+                                                    {"why", "status.why"},
+                                                    {"fix", "status.hint"},
+                                                    {"from", "spec.from.topics"},
+                                                    {"to", "spec.to.table"},
+                                                    {"freshness", "spec.freshness"},
+                                                    {"owner", "spec.owner"},
+                                                    {"lag, events", "lag.records"},
+                                                    {"lag, seconds", "lag.seconds"},
+                                                    {"rows", "rows"},
+                                                    {"set aside", "set_aside"},
+                                                    {"last commit", "last_commit_at"},
+                                                    {0}};
+static const struct output_column step_columns[] = {
+    {"STEP", "id"}, {"STATE", "state"}, {"AT", "at"}, {"DETAIL", "detail"}, {0}};
 
 static void print_flow(const struct cli *cli, yyjson_val *flow) {
     output_object(stdout, cli->format, flow, show_columns);
@@ -44,8 +60,10 @@ struct create {
     bool dry_run;
 };
 
-static const struct output_column check_columns[] = {{"CHECK", "title"}, {"STATE", "state"}, {"MS", "ms"}, {"DETAIL", "detail"}, {"FIX", "hint"}, {0}};
-static const struct output_column effect_columns[] = {{"ACTION", "action"}, {"OBJECT", "object"}, {"NAME", "name"}, {"DETAIL", "detail"}, {0}};
+static const struct output_column check_columns[] = {{"CHECK", "title"},   {"STATE", "state"}, {"MS", "ms"},
+                                                     {"DETAIL", "detail"}, {"FIX", "hint"},    {0}};
+static const struct output_column effect_columns[] = {
+    {"ACTION", "action"}, {"OBJECT", "object"}, {"NAME", "name"}, {"DETAIL", "detail"}, {0}};
 static const struct output_column error_columns[] = {{"FIELD", "pointer"}, {"FAULT", "detail"}, {"FIX", "hint"}, {0}};
 
 static int print_plan(const struct cli *cli, yyjson_val *plan) {
@@ -58,13 +76,16 @@ static int print_plan(const struct cli *cli, yyjson_val *plan) {
     output_items(stdout, OUTPUT_TABLE, yyjson_obj_get(plan, "effects"), effect_columns, NULL);
     output_items(stderr, OUTPUT_TABLE, yyjson_obj_get(plan, "errors"), error_columns, NULL);
     bool valid = hw_json_bool(plan, "valid", false);
-    fprintf(stderr, valid ? "\nNothing was changed. Without --dry-run this would be done.\n" : "\nThis flow would be refused.\n");
+    fprintf(stderr, valid ? "\nNothing was changed. Without --dry-run this would be done.\n"
+                          : "\nThis flow would be refused.\n");
     return valid ? HW_EXIT_OK : HW_EXIT_INVALID;
 }
 
 static int create(const struct cli *cli, const char *flow, const struct create *spec) {
     if (spec->topics.count == 0 || !spec->table) {
-        fprintf(stderr, "error: %s is missing\nusage: highway flow create NAME --topic TOPIC --table NAMESPACE.TABLE [--freshness 1s]\n",
+        fprintf(stderr,
+                "error: %s is missing\nusage: highway flow create NAME --topic TOPIC --table NAMESPACE.TABLE "
+                "[--freshness 1s]\n",
                 spec->topics.count == 0 ? "--topic" : "--table");
         return HW_EXIT_USAGE;
     }
@@ -112,7 +133,8 @@ int flow_command(int argc, char **argv) {
     if (strcmp(verb, "list") == 0 || strcmp(verb, "ls") == 0)
         return args_expect(&words, "flow list", 1, 1) < 0
                    ? HW_EXIT_USAGE
-                   : cli_list(&cli, "/v1/flows", list_columns, "no flows yet; make one: highway flow create NAME --topic TOPIC --table NAMESPACE.TABLE");
+                   : cli_list(&cli, "/v1/flows", list_columns,
+                              "no flows yet; make one: highway flow create NAME --topic TOPIC --table NAMESPACE.TABLE");
     bool known = false;
     for (size_t i = 1; verbs[i]; i++)
         known = known || strcmp(verb, verbs[i]) == 0;

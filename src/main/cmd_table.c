@@ -7,11 +7,23 @@
 
 #define MAX_SQL_BYTES 100000
 
-static const struct output_column list_columns[] = {{"TABLE", "name"},  {"ROWS", "rows"},          {"FILES", "files"},
-                                                    {"BYTES", "bytes"}, {"UPDATED", "updated_at"}, {"FLOWS", "flows"}, {0}};
-static const struct output_column show_columns[] = {{"table", "name"},         {"rows", "rows"},         {"files", "files"},       {"bytes", "bytes"},
-                                                    {"updated", "updated_at"}, {"location", "location"}, {"partitioned by", "partition_by"},
-                                                    {"flows", "flows"},        {"snapshot", "snapshot_id"}, {0}};
+static const struct output_column list_columns[] = {{"TABLE", "name"},
+                                                    {"ROWS", "rows"},
+                                                    {"FILES", "files"},
+                                                    {"BYTES", "bytes"},
+                                                    {"UPDATED", "updated_at"},
+                                                    {"FLOWS", "flows"},
+                                                    {0}};
+static const struct output_column show_columns[] = {{"table", "name"},
+                                                    {"rows", "rows"},
+                                                    {"files", "files"},
+                                                    {"bytes", "bytes"},
+                                                    {"updated", "updated_at"},
+                                                    {"location", "location"},
+                                                    {"partitioned by", "partition_by"},
+                                                    {"flows", "flows"},
+                                                    {"snapshot", "snapshot_id"},
+                                                    {0}};
 static const struct output_column field_columns[] = {{"COLUMN", "name"}, {"TYPE", "type"}, {0}};
 
 int table_command(int argc, char **argv) {
@@ -23,7 +35,9 @@ int table_command(int argc, char **argv) {
         return HW_EXIT_USAGE;
     const char *verb = words.count ? words.items[0] : NULL;
     if (verb && (strcmp(verb, "list") == 0 || strcmp(verb, "ls") == 0))
-        return args_expect(&words, "table list", 1, 1) < 0 ? HW_EXIT_USAGE : cli_list(&cli, "/v1/tables", list_columns, "no tables yet; a flow makes one");
+        return args_expect(&words, "table list", 1, 1) < 0
+                   ? HW_EXIT_USAGE
+                   : cli_list(&cli, "/v1/tables", list_columns, "no tables yet; a flow makes one");
     if (!verb || strcmp(verb, "show") != 0)
         return cli_unknown_verb("table", verb, verbs);
     if (args_expect(&words, "table show NAMESPACE.TABLE", 2, 2) < 0)

@@ -4,12 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct output_column list_columns[] = {{"TOPIC", "name"},           {"EVENTS", "messages"}, {"PER MIN", "messages_per_minute"},
-                                                    {"CONSUMERS", "consumers"}, {"FLOWS", "flows"},     {"LAST EVENT", "last_event_at"},
+static const struct output_column list_columns[] = {{"TOPIC", "name"},
+                                                    {"EVENTS", "messages"},
+                                                    {"PER MIN", "messages_per_minute"},
+                                                    {"CONSUMERS", "consumers"},
+                                                    {"FLOWS", "flows"},
+                                                    {"LAST EVENT", "last_event_at"},
                                                     {0}};
-static const struct output_column show_columns[] = {{"topic", "name"},         {"events", "messages"},        {"events per minute", "messages_per_minute"},
-                                                    {"last event", "last_event_at"}, {"flows", "flows"}, {"consumer groups", "consumers"},
-                                                    {"partitions", "partitions"}, {0}};
+static const struct output_column show_columns[] = {{"topic", "name"},
+                                                    {"events", "messages"},
+                                                    {"events per minute", "messages_per_minute"},
+                                                    {"last event", "last_event_at"},
+                                                    {"flows", "flows"},
+                                                    {"consumer groups", "consumers"},
+                                                    {"partitions", "partitions"},
+                                                    {0}};
 static const struct output_column sample_columns[] = {
     {"TIME", "timestamp"}, {"PARTITION", "partition"}, {"OFFSET", "offset"}, {"KEY", "key"}, {"VALUE", "value"}, {0}};
 
@@ -68,12 +77,17 @@ int topic_command(int argc, char **argv) {
         if (args_expect(&words, "topic list [--filter TEXT] [--internal]", 1, 1) < 0)
             return HW_EXIT_USAGE;
         HW_CLEANUP(hw_freep) char *q = filter ? cli_encode(filter) : NULL;
-        HW_CLEANUP(hw_freep) char *path = hw_xasprintf("/v1/topics?internal=%s%s%s", internal ? "true" : "false", q ? "&q=" : "", q ? q : "");
-        return cli_list(&cli, path, list_columns, "no topics yet; send an event: curl -d '{\"payload\":{}}' -H 'Content-Type: application/json' http://127.0.0.1:8084/v1/events/my.topic");
+        HW_CLEANUP(hw_freep)
+        char *path =
+            hw_xasprintf("/v1/topics?internal=%s%s%s", internal ? "true" : "false", q ? "&q=" : "", q ? q : "");
+        return cli_list(&cli, path, list_columns,
+                        "no topics yet; send an event: curl -d '{\"payload\":{}}' -H 'Content-Type: application/json' "
+                        "http://127.0.0.1:8084/v1/events/my.topic");
     }
     if (verb && strcmp(verb, "show") == 0)
         return args_expect(&words, "topic show TOPIC", 2, 2) < 0 ? HW_EXIT_USAGE : show(&cli, words.items[1]);
     if (verb && strcmp(verb, "sample") == 0)
-        return args_expect(&words, "topic sample TOPIC [--limit N]", 2, 2) < 0 ? HW_EXIT_USAGE : sample(&cli, words.items[1], limit);
+        return args_expect(&words, "topic sample TOPIC [--limit N]", 2, 2) < 0 ? HW_EXIT_USAGE
+                                                                               : sample(&cli, words.items[1], limit);
     return cli_unknown_verb("topic", verb, verbs);
 }

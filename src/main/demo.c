@@ -22,7 +22,8 @@ bool demo_event(const char *line, size_t size, struct hw_buf *out) {
     int status = 0, used = 0;
     long bytes = 0;
     HW_CLEANUP(hw_freep) char *text = hw_xstrndup(line, size);
-    if (sscanf(text, "%63s - - [%*[^]]] \"%15s %1023s HTTP/%*[^\"]\" %d %ld%n", peer, method, target, &status, &bytes, &used) != 5)
+    if (sscanf(text, "%63s - - [%*[^]]] \"%15s %1023s HTTP/%*[^\"]\" %d %ld%n", peer, method, target, &status, &bytes,
+               &used) != 5)
         return false;
     const char *quoted = strstr(text + used, "\" \"");
     if (quoted)
@@ -42,7 +43,12 @@ bool demo_event(const char *line, size_t size, struct hw_buf *out) {
 static int call(const char *method, const char *url, const char *content_type, const void *body, size_t size) {
     struct hw_http_response response = {0};
     struct hw_err err = {0};
-    struct hw_http_call request = {.method = method, .url = url, .body = body, .body_size = size, .content_type = content_type, .timeout_ms = 20000};
+    struct hw_http_call request = {.method = method,
+                                   .url = url,
+                                   .body = body,
+                                   .body_size = size,
+                                   .content_type = content_type,
+                                   .timeout_ms = 20000};
     int status = hw_http_call(&request, &response, &err) == 0 ? response.status : 0;
     hw_http_response_done(&response);
     return status;
@@ -77,11 +83,16 @@ static void feed(const char *path, const char *url, off_t *at) {
 static void run(const struct hw_settings *settings, const char *data_dir) {
     const struct role_entry *ingest = role_find("ingest"), *admin = role_find("admin");
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/logs/access.log", data_dir);
-    HW_CLEANUP(hw_freep) char *events = hw_xasprintf("http://%s:%d/v1/events/" DEMO_TOPIC, role_host(settings, ingest, true), role_port(settings, ingest));
-    HW_CLEANUP(hw_freep) char *ui = hw_xasprintf("http://%s:%d/", role_host(settings, admin, true), role_port(settings, admin));
+    HW_CLEANUP(hw_freep)
+    char *events = hw_xasprintf("http://%s:%d/v1/events/" DEMO_TOPIC, role_host(settings, ingest, true),
+                                role_port(settings, ingest));
+    HW_CLEANUP(hw_freep)
+    char *ui = hw_xasprintf("http://%s:%d/", role_host(settings, admin, true), role_port(settings, admin));
     HW_CLEANUP(hw_freep) char *flow = hw_xasprintf("%sv1/flows/" DEMO_TOPIC, ui);
-    static const char spec[] = "{\"kind\":\"sink\",\"plugin\":\"warehouse\",\"from\":{\"topics\":[\"" DEMO_TOPIC "\"]},\"to\":{\"table\":\"" DEMO_TABLE
-                               "\"},\"freshness\":\"1s\",\"owner\":\"demo\",\"description\":\"Requests of the web UI, from its access log\"}";
+    static const char spec[] =
+        "{\"kind\":\"sink\",\"plugin\":\"warehouse\",\"from\":{\"topics\":[\"" DEMO_TOPIC
+        "\"]},\"to\":{\"table\":\"" DEMO_TABLE
+        "\"},\"freshness\":\"1s\",\"owner\":\"demo\",\"description\":\"Requests of the web UI, from its access log\"}";
     off_t at = 0;
     bool landed = false;
     call("GET", ui, NULL, NULL, 0);
@@ -91,10 +102,11 @@ static void run(const struct hw_settings *settings, const char *data_dir) {
             int status = call("PUT", flow, NULL, spec, sizeof spec - 1);
             landed = status == 200 || status == 201;
             if (landed)
-                printf("demo: each request of the web UI becomes an event in the topic " DEMO_TOPIC " and a row of " DEMO_TABLE "\n");
+                printf("demo: each request of the web UI becomes an event in the topic " DEMO_TOPIC
+                       " and a row of " DEMO_TABLE "\n");
             fflush(stdout);
         }
-        usleep(1000000);
+        usleep(900000);
     }
 }
 

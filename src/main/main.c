@@ -14,17 +14,22 @@ static const struct command {
     const char *name, *usage, *doc;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"up", "up [--data DIR] [--port-offset N] [--bootstrap-servers HOST:PORT] [--config FILE] [--set section.key=value]… [--demo]",
+    {"up",
+     "up [--data DIR] [--port-offset N] [--bootstrap-servers HOST:PORT] [--config FILE] [--set section.key=value]… "
+     "[--demo]",
      "start everything on this machine; Ctrl-C stops it", up_command},
     {"serve", "serve ROLE [--config FILE] [--set section.key=value]… [--data DIR] [--port-offset N]",
      "run one role: log, catalog, ingest, connect, admin", serve_command},
-    {"topic", "topic list [--filter TEXT] [--internal] | show TOPIC | sample TOPIC [--limit N]", "streams of events", topic_command},
+    {"topic", "topic list [--filter TEXT] [--internal] | show TOPIC | sample TOPIC [--limit N]", "streams of events",
+     topic_command},
     {"flow",
-     "flow list | show NAME | create NAME --topic TOPIC --table NAMESPACE.TABLE [--freshness 1s] [--dry-run] | pause NAME | resume NAME | restart NAME | delete NAME",
+     "flow list | show NAME | create NAME --topic TOPIC --table NAMESPACE.TABLE [--freshness 1s] [--dry-run] | pause "
+     "NAME | resume NAME | restart NAME | delete NAME",
      "standing jobs that land topics in tables", flow_command},
     {"table", "table list | show NAMESPACE.TABLE", "warehouse tables", table_command},
     {"sql", "sql \"SELECT …\" [--limit N]   (- reads stdin)", "one read-only statement over the tables", sql_command},
-    {"config", "config --describe [-o json] | show [--config FILE] [--set section.key=value]…", "every setting, or the values in force", config_command},
+    {"config", "config --describe [-o json] | show [--config FILE] [--set section.key=value]…",
+     "every setting, or the values in force", config_command},
     {"doctor", "doctor [--data DIR] [--port-offset N]", "what is wrong here, and the fix", doctor_command},
     {"version", "version", "version of this binary", version_command},
     {"help", "help [WORD]", "this text, or the usage of one word", help_command},
@@ -49,12 +54,16 @@ static int unknown(const char *word) {
 }
 
 static void print_help(FILE *to) {
-    fprintf(to, "The Data Highway %s: events in, one log, warehouse tables out.\n\nusage: highway WORD …\n\n", HW_VERSION);
+    fprintf(to, "The Data Highway %s: events in, one log, warehouse tables out.\n\nusage: highway WORD …\n\n",
+            HW_VERSION);
     for (size_t i = 0; i < HW_ARRAY_SIZE(commands); i++)
         fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].doc);
-    fprintf(to, "\nWords that ask a running highway take --url URL (or HIGHWAY_URL; default http://127.0.0.1:8080), --port-offset N\n"
-                "and -o table|json|jsonl|csv. `highway help WORD` shows the usage of one word.\n"
-                "Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 invalid, 7 unreachable.\n");
+    fprintf(
+        to,
+        "\nWords that ask a running highway take --url URL (or HIGHWAY_URL; default http://127.0.0.1:8080), "
+        "--port-offset N\n"
+        "and -o table|json|jsonl|csv. `highway help WORD` shows the usage of one word.\n"
+        "Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 invalid, 7 unreachable.\n");
 }
 
 static int help_command(int argc, char **argv) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COLUMNS 256
+#define MAX_COLUMNS      256
 #define MAX_CELL_COLUMNS 120
 
 int output_format_parse(const char *text, enum output_format *out_format) {
@@ -18,8 +18,8 @@ int output_format_parse(const char *text, enum output_format *out_format) {
             return 0;
         }
     const char *near = hw_nearest(text, names);
-    fprintf(stderr, "error: -o %s: expected table, json, jsonl or csv%s%s%s\n", text, near ? "; did you mean " : "", near ? near : "",
-            near ? "?" : "");
+    fprintf(stderr, "error: -o %s: expected table, json, jsonl or csv%s%s%s\n", text, near ? "; did you mean " : "",
+            near ? near : "", near ? "?" : "");
     return -1;
 }
 
@@ -148,7 +148,8 @@ static void print_json(FILE *to, const yyjson_val *value, bool pretty) {
     free(text);
 }
 
-void output_items(FILE *to, enum output_format format, yyjson_val *items, const struct output_column *columns, const char *when_empty) {
+void output_items(FILE *to, enum output_format format, yyjson_val *items, const struct output_column *columns,
+                  const char *when_empty) {
     size_t index, max;
     yyjson_val *item;
     if (format == OUTPUT_JSON) {
@@ -156,7 +157,9 @@ void output_items(FILE *to, enum output_format format, yyjson_val *items, const 
         return;
     }
     if (format == OUTPUT_JSONL) {
-        yyjson_arr_foreach(items, index, max, item) print_json(to, item, false);
+        yyjson_arr_foreach(items, index, max, item) {
+            print_json(to, item, false);
+        }
         return;
     }
     HW_CLEANUP(hw_buf_done) struct hw_buf raw = {0};
@@ -238,7 +241,8 @@ void output_rows(FILE *to, enum output_format format, yyjson_val *answer) {
                     hw_buf_add_str(&line, "null");
             }
             hw_buf_add_char(&line, '}');
-            fprintf(to, "%s%s%s", format == OUTPUT_JSON && index ? "," : "", format == OUTPUT_JSON ? "\n" : "", hw_buf_str(&line));
+            fprintf(to, "%s%s%s", format == OUTPUT_JSON && index ? "," : "", format == OUTPUT_JSON ? "\n" : "",
+                    hw_buf_str(&line));
             if (format == OUTPUT_JSONL)
                 fputc('\n', to);
         }

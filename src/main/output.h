@@ -12,7 +12,8 @@ struct output_column {
     const char *title, *path; /* "status.state": members down from the item */
 };
 /* items: an array of objects. json and jsonl print whole items, table and csv the columns (ended by a NULL title). */
-void output_items(FILE *to, enum output_format format, yyjson_val *items, const struct output_column *columns, const char *when_empty);
+void output_items(FILE *to, enum output_format format, yyjson_val *items, const struct output_column *columns,
+                  const char *when_empty);
 /* {"columns":[{"name"}],"rows":[[…]]} of SQL. json and jsonl print an object a row. */
 void output_rows(FILE *to, enum output_format format, yyjson_val *answer);
 /* One object: table prints "path: value" for the columns given. */

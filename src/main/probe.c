@@ -67,7 +67,8 @@ int probe_writable(const char *dir, struct hw_err *err) {
     struct hw_err why = {0};
     if (hw_fs_mkdirs(dir, &why) < 0)
         return hw_err_set(err, HW_ERR_CONFIG, why.code,
-                          "cannot make the data directory %s: %s. Choose one you may write to: --data DIR", dir, why.text);
+                          "cannot make the data directory %s: %s. Choose one you may write to: --data DIR", dir,
+                          why.text);
     HW_CLEANUP(hw_freep) char *path = hw_xasprintf("%s/.write-test-%d", dir, (int)getpid());
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     int fault = fd < 0 ? errno : 0;
@@ -78,8 +79,9 @@ int probe_writable(const char *dir, struct hw_err *err) {
         unlink(path);
     }
     if (fault)
-        return hw_err_set(err, HW_ERR_CONFIG, fault,
-                          "cannot write into the data directory %s: %s. Give it to this user (chown) or choose another: --data DIR", dir,
-                          strerror(fault));
+        return hw_err_set(
+            err, HW_ERR_CONFIG, fault,
+            "cannot write into the data directory %s: %s. Give it to this user (chown) or choose another: --data DIR",
+            dir, strerror(fault));
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Signals: blocked in every thread; the watcher thread alone reads them. While the role still starts (it may be waiting for
- * Kafka) a signal ends the process at once: nothing was promised to anybody yet. Afterwards it lets main stop the role. */
+/* Signals: blocked in every thread; the watcher thread alone reads them. While the role still starts (it may be waiting
+ * for Kafka) a signal ends the process at once: nothing was promised to anybody yet. Afterwards it lets main stop the
+ * role. */
 #include "main/serve.h"
 #include "base/diag.h"
 #include "main/roles.h"
@@ -48,7 +49,8 @@ static enum hw_level level_of(const char *name) {
     static const struct {
         const char *name;
         enum hw_level level;
-    } levels[] = {{"debug", HW_DEBUG}, {"info", HW_INFO}, {"notice", HW_NOTICE}, {"warn", HW_WARN}, {"error", HW_ERROR}};
+    } levels[] = {
+        {"debug", HW_DEBUG}, {"info", HW_INFO}, {"notice", HW_NOTICE}, {"warn", HW_WARN}, {"error", HW_ERROR}};
     for (size_t i = 0; i < HW_ARRAY_SIZE(levels); i++)
         if (name && strcmp(levels[i].name, name) == 0)
             return levels[i].level;
@@ -103,7 +105,8 @@ int serve_command(int argc, char **argv) {
                                           {.name = "--set", .list = &sets},
                                           {0}};
     if (args_parse(argc, argv, options, &words) < 0 ||
-        args_expect(&words, "serve ROLE [--config FILE] [--set section.key=value]… [--data DIR] [--port-offset N]", 1, 1) < 0)
+        args_expect(&words, "serve ROLE [--config FILE] [--set section.key=value]… [--data DIR] [--port-offset N]", 1,
+                    1) < 0)
         return HW_EXIT_USAGE;
     const struct role_entry *entry = role_find(words.items[0]);
     if (!entry) {
@@ -111,8 +114,8 @@ int serve_command(int argc, char **argv) {
         for (size_t i = 0; i < ROLE_COUNT; i++)
             names[i] = role_table[i].name;
         const char *near = hw_nearest(words.items[0], names);
-        fprintf(stderr, "error: there is no role '%s'%s%s%s\n  roles: log, catalog, ingest, connect, admin\n", words.items[0],
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        fprintf(stderr, "error: there is no role '%s'%s%s%s\n  roles: log, catalog, ingest, connect, admin\n",
+                words.items[0], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return HW_EXIT_USAGE;
     }
     if (!entry->role || !entry->role->start) {

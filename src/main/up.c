@@ -3,8 +3,9 @@
  *             ├─ highway serve ingest
  *             ├─ highway serve connect
  *             └─ highway serve admin
- * One thread, one loop: signals come through a signalfd, everything else is looked at every 50 ms (200 ms once all is ready).
- * Stop order is the reverse, in stages, so that nobody loses what it still needs: doors and UI, worker, catalog, log. */
+ * One thread, one loop: signals come through a signalfd, everything else is looked at every 50 ms (200 ms once all is
+ * ready). Stop order is the reverse, in stages, so that nobody loses what it still needs: doors and UI, worker,
+ * catalog, log. */
 #include "main/up.h"
 #include "main/child.h"
 #include "main/demo.h"
@@ -23,8 +24,8 @@
 #include <unistd.h>
 
 #define TICK_STARTING_MS 30
-#define TICK_QUIET_MS 200
-#define SLOW_START_MS 20000
+#define TICK_QUIET_MS    200
+#define SLOW_START_MS    20000
 
 struct up {
     struct hw_settings *settings;
@@ -53,7 +54,8 @@ static int lock_data_dir(struct up *up, struct hw_err *err) {
         char pid[24] = {0};
         ssize_t got = pread(up->lock_fd, pid, sizeof pid - 1, 0);
         return hw_err_set(err, HW_ERR_CONFIG, EWOULDBLOCK,
-                          "another `highway up` (process %s) runs on %s. Stop that one, or give this one a directory of its own: --data DIR",
+                          "another `highway up` (process %s) runs on %s. Stop that one, or give this one a directory "
+                          "of its own: --data DIR",
                           got > 0 ? pid : "?", up->data);
     }
     char pid[24];
@@ -69,13 +71,15 @@ static int check_ports(const struct up *up) {
     for (size_t i = 0; i < up->count; i++) {
         const struct child *child = &up->children[i];
         if (child->port < 1 || child->port > 65535) {
-            fprintf(stderr, "error: the port of %s would be %d; choose a smaller --port-offset\n", child->entry->name, child->port);
+            fprintf(stderr, "error: the port of %s would be %d; choose a smaller --port-offset\n", child->entry->name,
+                    child->port);
             return -1;
         }
         const char *host = role_host(up->settings, child->entry, false);
         if (probe_port_is_free(host, child->port))
             continue;
-        fprintf(stderr, "error: port %d on %s, which %s needs, is in use by another program\n", child->port, host, child->entry->name);
+        fprintf(stderr, "error: port %d on %s, which %s needs, is in use by another program\n", child->port, host,
+                child->entry->name);
         taken++;
     }
     if (!taken)
@@ -84,9 +88,12 @@ static int check_ports(const struct up *up) {
     for (int offset = 100; offset <= 20000; offset += 100) {
         bool all_free = true;
         for (size_t i = 0; i < up->count && all_free; i++)
-            all_free = probe_port_is_free(role_host(up->settings, up->children[i].entry, false), up->children[i].port - now + offset);
+            all_free = probe_port_is_free(role_host(up->settings, up->children[i].entry, false),
+                                          up->children[i].port - now + offset);
         if (all_free) {
-            fprintf(stderr, "  fix: stop that program, or shift every port of this highway: highway up --port-offset %d …\n", offset);
+            fprintf(stderr,
+                    "  fix: stop that program, or shift every port of this highway: highway up --port-offset %d …\n",
+                    offset);
             return -1;
         }
     }
@@ -154,8 +161,8 @@ static bool is_http(const struct child *child) {
 }
 
 static void print_table(const struct up *up) {
-    printf("\nThe Data Highway %s is up after %.1f s; its data is in %s\n\n", HW_VERSION, (double)(hw_mono_ms() - up->began_ms) / 1000,
-           up->data);
+    printf("\nThe Data Highway %s is up after %.1f s; its data is in %s\n\n", HW_VERSION,
+           (double)(hw_mono_ms() - up->began_ms) / 1000, up->data);
     if (up->bootstrap)
         printf("  %-9s %-28s %s\n", "kafka", up->bootstrap, "the log: a Kafka cluster of yours");
     const struct child *admin = NULL;
@@ -231,7 +238,8 @@ static void tell_slow(struct up *up) {
     up->slow_told = true;
     for (size_t i = 0; i < up->count; i++)
         if (!up->children[i].ready)
-            fprintf(stderr, "still waiting for %s (its log: %s)\n", up->children[i].entry->name, up->children[i].log_path);
+            fprintf(stderr, "still waiting for %s (its log: %s)\n", up->children[i].entry->name,
+                    up->children[i].log_path);
     if (up->bootstrap)
         fprintf(stderr, "is Kafka reachable at %s?\n", up->bootstrap);
 }
@@ -271,7 +279,8 @@ static int stage_of(const struct child *child) {
 }
 
 static void stop_all(struct up *up) {
-    static const int until_ms[] = {3000, 7000, 8500, 10000}; /* since the beginning of the stop; the worker flushes, so it gets most */
+    static const int until_ms[] = {3000, 7000, 8500,
+                                   10000}; /* since the beginning of the stop; the worker flushes, so it gets most */
     int64_t began = hw_mono_ms();
     if (up->demo_pid)
         kill(up->demo_pid, SIGKILL);
@@ -291,7 +300,8 @@ static void stop_all(struct up *up) {
                 for (size_t i = 0; i < up->count; i++) {
                     if (!up->children[i].pid || stage_of(&up->children[i]) != stage)
                         continue;
-                    fprintf(stderr, "%s did not stop in time and is killed; it recovers at its next start\n", up->children[i].entry->name);
+                    fprintf(stderr, "%s did not stop in time and is killed; it recovers at its next start\n",
+                            up->children[i].entry->name);
                     kill(up->children[i].pid, SIGKILL);
                     waitpid(up->children[i].pid, NULL, 0);
                     up->children[i].pid = 0;
@@ -300,7 +310,8 @@ static void stop_all(struct up *up) {
             }
             struct pollfd poller = {.fd = up->signal_fd, .events = POLLIN};
             struct signalfd_siginfo info;
-            if (poll(&poller, 1, 50) > 0 && read(up->signal_fd, &info, sizeof info) == sizeof info && info.ssi_signo == SIGINT)
+            if (poll(&poller, 1, 50) > 0 && read(up->signal_fd, &info, sizeof info) == sizeof info &&
+                info.ssi_signo == SIGINT)
                 impatient = true; /* Ctrl-C a second time */
         }
     }
@@ -308,7 +319,8 @@ static void stop_all(struct up *up) {
 }
 
 static int prepare(struct up *up, const char *data, const char *offset, const char *bootstrap) {
-    if ((data && add_set(up, "common.data.dir=", data) < 0) || (offset && add_set(up, "common.port.offset=", offset) < 0) ||
+    if ((data && add_set(up, "common.data.dir=", data) < 0) ||
+        (offset && add_set(up, "common.port.offset=", offset) < 0) ||
         (bootstrap && add_set(up, "kafka.bootstrap.servers=", bootstrap) < 0))
         return -1;
     up->settings = role_settings_load(up->config, &up->sets);
@@ -348,7 +360,8 @@ int up_command(int argc, char **argv) {
                                           {.name = "--set", .list = &up.sets},
                                           {.name = "--demo", .flag = &up.demo},
                                           {0}};
-    if (args_parse(argc, argv, options, &words) < 0 || args_expect(&words, "up [--data DIR] [--port-offset N] …", 0, 0) < 0)
+    if (args_parse(argc, argv, options, &words) < 0 ||
+        args_expect(&words, "up [--data DIR] [--port-offset N] …", 0, 0) < 0)
         return HW_EXIT_USAGE;
     up.began_ms = up.rotated_ms = hw_mono_ms();
     if (prepare(&up, data, offset, bootstrap) < 0)

@@ -18,8 +18,10 @@ static void parse(const char *name, const char *json, struct hw_flow_spec *spec)
     yyjson_doc_free(doc);
 }
 
-static const char good[] = "{\"kind\":\"sink\",\"plugin\":\"warehouse\",\"from\":{\"topics\":[\"web.clicks\"]},\"to\":{\"table\":\"events.clicks\"},"
-                           "\"freshness\":\"1m\",\"on_bad_record\":\"set_aside\",\"owner\":\"ada\",\"config\":{\"tasks.max\":\"2\"}}";
+static const char good[] =
+    "{\"kind\":\"sink\",\"plugin\":\"warehouse\",\"from\":{\"topics\":[\"web.clicks\"]},\"to\":{\"table\":\"events."
+    "clicks\"},"
+    "\"freshness\":\"1m\",\"on_bad_record\":\"set_aside\",\"owner\":\"ada\",\"config\":{\"tasks.max\":\"2\"}}";
 
 static const char *value_of(const struct hw_flow_settings *settings, const char *key) {
     for (size_t i = 0; i < settings->count; i++)
@@ -84,36 +86,42 @@ static void every_fault_is_named_at_its_place(void **state) {
         {"f", "{" SINK "\"from\":{\"topics\":\"a\"},\"to\":{\"table\":\"x.y\"}}", "/from/topics", "type"},
         {"f", "{" SINK "\"from\":{\"topics\":[]},\"to\":{\"table\":\"x.y\"}}", "/from/topics", "required"},
         {"f", "{" SINK "\"from\":{\"topics\":[\"a\",\"b c\"]},\"to\":{\"table\":\"x.y\"}}", "/from/topics/1", "format"},
-        {"f", "{" SINK "\"from\":{\"topics\":[\"__highway.flows\"]},\"to\":{\"table\":\"x.y\"}}", "/from/topics/0", "format"},
+        {"f", "{" SINK "\"from\":{\"topics\":[\"__highway.flows\"]},\"to\":{\"table\":\"x.y\"}}", "/from/topics/0",
+         "format"},
         {"f", "{" SINK "\"from\":{\"topics\":[\"a\",\"a\"]},\"to\":{\"table\":\"x.y\"}}", "/from/topics/1", "format"},
-        {"f", "{" SINK "\"from\":{\"topics\":[\"a\"],\"topic\":\"b\"},\"to\":{\"table\":\"x.y\"}}", "/from/topic", "unknown"},
+        {"f", "{" SINK "\"from\":{\"topics\":[\"a\"],\"topic\":\"b\"},\"to\":{\"table\":\"x.y\"}}", "/from/topic",
+         "unknown"},
         {"f", "{" SINK "\"from\":{\"topics\":[\"a\"]},\"to\":{}}", "/to/table", "required"},
         {"f", "{" SINK "\"from\":{\"topics\":[\"a\"]},\"to\":{\"table\":\"no dot\"}}", "/to/table", "format"},
         {"f", "{" SINK "\"from\":{\"topics\":[\"a\"]},\"to\":{\"table\":\"a.b'; drop\"}}", "/to/table", "format"},
-        {"f", "{" SINK "\"from\":{\"topics\":[\"a\"]},\"to\":{\"table\":\"x.y\",\"file\":\"/f\"}}", "/to/file", "conflict"},
+        {"f", "{" SINK "\"from\":{\"topics\":[\"a\"]},\"to\":{\"table\":\"x.y\",\"file\":\"/f\"}}", "/to/file",
+         "conflict"},
         {"f", "{" SINK ENDS ",\"on_bad_record\":\"skip\"}", "/on_bad_record", "enum"},
         {"f", "{" SINK ENDS ",\"config\":{\"topics\":\"b\"}}", "/config/topics", "conflict"},
         {"f", "{" SINK ENDS ",\"config\":{\"tasks.max\":2}}", "/config/tasks.max", "type"},
         {"f", "{" SINK ENDS ",\"owner\":\"a\",\"owner\":\"b\"}", "/owner", "unknown"},
         {"f", "{\"kind\":\"source\",\"plugin\":\"warehouse\"}", "/plugin", "conflict"},
-        {"f", "{\"kind\":\"source\",\"plugin\":\"file\",\"from\":{},\"to\":{\"topic\":\"t\"}}", "/from/file", "required"},
+        {"f", "{\"kind\":\"source\",\"plugin\":\"file\",\"from\":{},\"to\":{\"topic\":\"t\"}}", "/from/file",
+         "required"},
     };
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         struct hw_flow_spec spec;
         bool found = false;
         parse(cases[i].name, cases[i].json, &spec);
         for (size_t e = 0; e < errors.count; e++)
-            found = found || (strcmp(errors.items[e].pointer, cases[i].pointer) == 0 && strcmp(errors.items[e].code, cases[i].code) == 0);
+            found = found || (strcmp(errors.items[e].pointer, cases[i].pointer) == 0 &&
+                              strcmp(errors.items[e].code, cases[i].code) == 0);
         if (!found)
-            fail_msg("%s: no %s at \"%s\" (%zu faults, first %s at \"%s\")", cases[i].json, cases[i].code, cases[i].pointer, errors.count,
-                     errors.items[0].code, errors.items[0].pointer);
+            fail_msg("%s: no %s at \"%s\" (%zu faults, first %s at \"%s\")", cases[i].json, cases[i].code,
+                     cases[i].pointer, errors.count, errors.items[0].code, errors.items[0].pointer);
         hw_flow_spec_done(&spec);
     }
 }
 
 static void all_faults_come_at_once(void **state) {
     struct hw_flow_spec spec;
-    parse("f", "{\"kind\":\"sink\",\"plugin\":\"warehose\",\"form\":{},\"to\":{\"table\":\"x\"},\"freshness\":\"x\"}", &spec);
+    parse("f", "{\"kind\":\"sink\",\"plugin\":\"warehose\",\"form\":{},\"to\":{\"table\":\"x\"},\"freshness\":\"x\"}",
+          &spec);
     assert_true(errors.count >= 4);
     bool hinted = false;
     for (size_t e = 0; e < errors.count; e++)
@@ -148,9 +156,9 @@ static void faults_of_settings_find_their_field(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_spec_becomes_settings), cmocka_unit_test(the_canonical_text_reads_back_the_same),
+        cmocka_unit_test(a_good_spec_becomes_settings),      cmocka_unit_test(the_canonical_text_reads_back_the_same),
         cmocka_unit_test(every_fault_is_named_at_its_place), cmocka_unit_test(all_faults_come_at_once),
-        cmocka_unit_test(many_faults_stay_within_bounds), cmocka_unit_test(faults_of_settings_find_their_field),
+        cmocka_unit_test(many_faults_stay_within_bounds),    cmocka_unit_test(faults_of_settings_find_their_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,16 +8,18 @@
 
 #define NOW 1000000000
 
-static const struct hw_flow_facts fine = {.worker_answers = true,
-                                          .connector_exists = true,
-                                          .connector_state = "RUNNING",
-                                          .tasks = 1,
-                                          .tasks_running = 1,
-                                          .freshness_ms = 1000,
-                                          .now_ms = NOW,
-                                          .changed_ms = NOW - 600000,
-                                          .moved_at_ms = NOW - 1000,
-                                          .progress = {.known = true, .has_committed = true, .messages = 10, .committed = 10, .last_event_us = (NOW - 2000) * 1000LL}};
+static const struct hw_flow_facts fine = {
+    .worker_answers = true,
+    .connector_exists = true,
+    .connector_state = "RUNNING",
+    .tasks = 1,
+    .tasks_running = 1,
+    .freshness_ms = 1000,
+    .now_ms = NOW,
+    .changed_ms = NOW - 600000,
+    .moved_at_ms = NOW - 1000,
+    .progress = {
+        .known = true, .has_committed = true, .messages = 10, .committed = 10, .last_event_us = (NOW - 2000) * 1000LL}};
 
 static const char *judged(const struct hw_flow_facts *facts) {
     static struct hw_flow_verdict verdict;
@@ -92,8 +94,9 @@ static void lag_in_seconds(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_case_has_its_word), cmocka_unit_test(one_failed_task_is_a_failing_flow),
-        cmocka_unit_test(lag_that_moves_is_catching_up_and_lag_that_stands_is_failing), cmocka_unit_test(lag_in_seconds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_case_has_its_word),
+                                       cmocka_unit_test(one_failed_task_is_a_failing_flow),
+                                       cmocka_unit_test(lag_that_moves_is_catching_up_and_lag_that_stands_is_failing),
+                                       cmocka_unit_test(lag_in_seconds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

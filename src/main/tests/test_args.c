@@ -44,7 +44,8 @@ static void bad_words_are_refused(void **state) {
     for (size_t i = 0; i < HW_ARRAY_SIZE(cases); i++) {
         const char *data = NULL;
         bool dry = false;
-        const struct args_option options[] = {{.name = "--data", .value = &data}, {.name = "--dry-run", .flag = &dry}, {0}};
+        const struct args_option options[] = {
+            {.name = "--data", .value = &data}, {.name = "--dry-run", .flag = &dry}, {0}};
         struct args_words words;
         char *argv[4];
         memcpy(argv, cases[i].argv, sizeof argv);
@@ -83,9 +84,11 @@ static void every_role_has_a_section(void **state) {
 
 static void access_lines_become_events(void **state) {
     HW_CLEANUP(hw_buf_done) struct hw_buf out = {0};
-    const char *line = "127.0.0.1 - - [23/Nov/2026:11:00:00 +0000] \"GET /v1/topics HTTP/1.1\" 200 512 \"-\" \"curl \\x22 8\"";
+    const char *line =
+        "127.0.0.1 - - [23/Nov/2026:11:00:00 +0000] \"GET /v1/topics HTTP/1.1\" 200 512 \"-\" \"curl \\x22 8\"";
     assert_true(demo_event(line, strlen(line), &out));
-    assert_string_equal(hw_buf_str(&out), "{\"event_name\":\"ui.requested\",\"payload\":{\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"path\":\"/v1/topics\","
+    assert_string_equal(hw_buf_str(&out), "{\"event_name\":\"ui.requested\",\"payload\":{\"peer\":\"127.0.0.1\","
+                                          "\"method\":\"GET\",\"path\":\"/v1/topics\","
                                           "\"status\":200,\"bytes\":512,\"agent\":\"curl \\\\x22 8\"}}");
     const char *const bad[] = {"", "x", "127.0.0.1 - - [x] \"GET\" 200", "\"\" \"\" \"\""};
     for (size_t i = 0; i < HW_ARRAY_SIZE(bad); i++)
@@ -94,8 +97,9 @@ static void access_lines_become_events(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_and_words_mix),        cmocka_unit_test(bad_words_are_refused), cmocka_unit_test(too_many_of_a_list_are_refused),
-        cmocka_unit_test(numbers_have_a_range),         cmocka_unit_test(every_role_has_a_section), cmocka_unit_test(access_lines_become_events),
+        cmocka_unit_test(options_and_words_mix),          cmocka_unit_test(bad_words_are_refused),
+        cmocka_unit_test(too_many_of_a_list_are_refused), cmocka_unit_test(numbers_have_a_range),
+        cmocka_unit_test(every_role_has_a_section),       cmocka_unit_test(access_lines_become_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

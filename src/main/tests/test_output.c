@@ -14,7 +14,8 @@ static char *printed(enum output_format format, const char *json, bool rows) {
     char *text = NULL;
     size_t size;
     FILE *to = open_memstream(&text, &size);
-    static const struct output_column columns[] = {{"NAME", "name"}, {"STATE", "status.state"}, {"FLOWS", "flows"}, {0}};
+    static const struct output_column columns[] = {
+        {"NAME", "name"}, {"STATE", "status.state"}, {"FLOWS", "flows"}, {0}};
     if (rows)
         output_rows(to, format, yyjson_doc_get_root(doc));
     else
@@ -31,14 +32,16 @@ static void check(enum output_format format, bool rows, const char *json, const 
 }
 
 static void items_in_every_format(void **state) {
-    const char *json = "[{\"name\":\"a\",\"status\":{\"state\":\"flowing\"},\"flows\":[\"x\",\"y\"]},{\"name\":\"long name\",\"status\":null}]";
+    const char *json = "[{\"name\":\"a\",\"status\":{\"state\":\"flowing\"},\"flows\":[\"x\",\"y\"]},{\"name\":\"long "
+                       "name\",\"status\":null}]";
     check(OUTPUT_TABLE, false, json, "NAME       STATE    FLOWS\na          flowing  x, y\nlong name           \n");
     check(OUTPUT_CSV, false, json, "NAME,STATE,FLOWS\r\na,flowing,\"x, y\"\r\nlong name,,\r\n");
     check(OUTPUT_JSONL, false, "[{\"n\":1},{\"n\":2}]", "{\"n\":1}\n{\"n\":2}\n");
 }
 
 static void rows_keep_64_bit_numbers(void **state) {
-    const char *json = "{\"columns\":[{\"name\":\"n\"},{\"name\":\"t\"}],\"rows\":[[\"9223372036854775807\",null],[1,\"a\\\"b\"]]}";
+    const char *json =
+        "{\"columns\":[{\"name\":\"n\"},{\"name\":\"t\"}],\"rows\":[[\"9223372036854775807\",null],[1,\"a\\\"b\"]]}";
     check(OUTPUT_JSONL, true, json, "{\"n\":\"9223372036854775807\",\"t\":null}\n{\"n\":1,\"t\":\"a\\\"b\"}\n");
     check(OUTPUT_CSV, true, json, "n,t\r\n9223372036854775807,\r\n1,\"a\"\"b\"\r\n");
     check(OUTPUT_JSON, true, "{\"columns\":[],\"rows\":[]}", "[\n]\n");

@@ -66,7 +66,7 @@ static void add_pair(struct loading *loading, const char *section, const char *k
         return;
     }
     const char *names[MAX_SECTIONS + 1] = {0};
-    for (size_t i = 0; loading->sections[i].name && i < MAX_SECTIONS; i++)
+    for (size_t i = 0; i < MAX_SECTIONS && loading->sections[i].name; i++)
         names[i] = loading->sections[i].name;
     const char *near = hw_nearest(section, names);
     char text[360];
@@ -185,7 +185,7 @@ int hw_settings_load(const struct hw_settings_section *sections, const char *fil
     from_environment(&loading);
     from_sets(&loading, sets);
     struct hw_settings *settings = hw_xcalloc(1, sizeof *settings);
-    for (size_t i = 0; sections[i].name && i < MAX_SECTIONS; i++, settings->count++) {
+    for (size_t i = 0; i < MAX_SECTIONS && sections[i].name; i++, settings->count++) {
         struct pairs *pairs = &loading.pairs[i];
         size_t before = loading.faults->count;
         struct hw_err ignored;

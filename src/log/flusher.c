@@ -1,8 +1,11 @@
 /* Group commit. While one round of fdatasync() runs, appends go on; the next round takes all of them together.
  *
  *   F1  A round covers, per partition, everything appended before it was handed over; the high watermark moves to there
- * afterwards. F2  Few dirty files: fdatasync() each. Many: one syncfs(), which costs about as much as two. F3  A failed
- * sync is final: the kernel may have dropped the pages. The process stops and recovers from what the disk has. */
+ *       afterwards.
+ *   F2  Few dirty files: fdatasync() each. Many: one syncfs(), which costs about as much as two.
+ *   F3  A failed sync is final: the kernel may have dropped the pages. The process stops and recovers from what the disk
+ *       has.
+ */
 #include "log/broker.h"
 
 #include "base/diag.h"
